@@ -1,0 +1,330 @@
+//! JSON text to values, with the errors of `encoding/json`.
+
+use std::collections::BTreeMap;
+
+use crate::limits::{MAX_BYTES, MAX_DEPTH};
+use crate::number::{Whole, parse_whole};
+use crate::value::Value;
+
+/// Why a text is not JSON, in Go's words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JsonError {
+    /// The text ends too early.
+    #[error("unexpected end of JSON input")]
+    UnexpectedEnd,
+    /// A character that cannot stand where it does.
+    #[error("invalid character {} {context}", quote(*character))]
+    InvalidCharacter {
+        /// The character; one of a longer UTF-8 sequence is shown as its first byte, as Go does.
+        character: char,
+        /// What was expected.
+        context: &'static str,
+        /// Bytes before the character.
+        offset: usize,
+    },
+    /// A number beyond the range of a float.
+    #[error("json: cannot unmarshal number {text} into Go value of type float64")]
+    NumberRange {
+        /// The number as written.
+        text: String,
+    },
+    /// Collections nest deeper than [`MAX_DEPTH`].
+    #[error("exceeded max depth")]
+    TooDeep,
+    /// The text is longer than [`MAX_BYTES`].
+    #[error("text of {bytes} bytes exceeds the limit of {MAX_BYTES} bytes")]
+    TooLarge {
+        /// The text's length.
+        bytes: usize,
+    },
+}
+
+fn quote(character: char) -> String {
+    match character {
+        '\'' => r"'\''".to_owned(),
+        '"' => "'\"'".to_owned(),
+        _ => {
+            let escaped: String = match character {
+                '\x07' => r"\a".to_owned(),
+                '\x08' => r"\b".to_owned(),
+                '\x0B' => r"\v".to_owned(),
+                '\x0C' => r"\f".to_owned(),
+                '\n' => r"\n".to_owned(),
+                '\r' => r"\r".to_owned(),
+                '\t' => r"\t".to_owned(),
+                '\\' => r"\\".to_owned(),
+                control if control < ' ' || control == '\x7F' => format!("\\x{:02x}", u32::from(control)),
+                '\u{80}'..='\u{A0}' | '\u{AD}' => format!("\\u{:04x}", u32::from(character)),
+                other => other.to_string(),
+            };
+            format!("'{escaped}'")
+        }
+    }
+}
+
+/// Reads one JSON value, with nothing but white space around it. Of equal keys the last counts. Whole numbers keep
+/// their type; `encoding/json` without `UseNumber` has floats only: see [`Value::with_float_numbers`].
+///
+/// # Errors
+/// The text is not JSON or exceeds a limit.
+pub fn from_str(text: &str) -> Result<Value, JsonError> {
+    if text.len() > MAX_BYTES {
+        return Err(JsonError::TooLarge { bytes: text.len() });
+    }
+    let mut reader = Reader { text, at: 0, depth: 0 };
+    let value = reader.value("looking for beginning of value")?;
+    reader.skip_space();
+    match reader.peek() {
+        None => Ok(value),
+        Some(_) => Err(reader.invalid("after top-level value")),
+    }
+}
+
+struct Reader<'t> {
+    text: &'t str,
+    at: usize,
+    depth: usize,
+}
+
+impl Reader<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn skip_space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\r' | b'\n')) {
+            self.at += 1;
+        }
+    }
+
+    fn invalid(&self, context: &'static str) -> JsonError {
+        // At the end Go tries a space: inside a token that is a wrong character, elsewhere it only shows that
+        // something is missing.
+        let inside_token = context.starts_with("in ") || context.starts_with("after decimal point");
+        match self.peek().or(inside_token.then_some(b' ')) {
+            None => JsonError::UnexpectedEnd,
+            Some(byte) => {
+                JsonError::InvalidCharacter { character: char::from(byte), context, offset: self.at }
+            }
+        }
+    }
+
+    fn value(&mut self, context: &'static str) -> Result<Value, JsonError> {
+        self.skip_space();
+        match self.peek() {
+            Some(b'{') => self.nested(Self::object),
+            Some(b'[') => self.nested(Self::array),
+            Some(b'"') => self.string().map(Value::String),
+            Some(b't') => self.literal("true", Value::Bool(true)),
+            Some(b'f') => self.literal("false", Value::Bool(false)),
+            Some(b'n') => self.literal("null", Value::Null),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            _ => Err(self.invalid(context)),
+        }
+    }
+
+    fn nested(&mut self, read: fn(&mut Self) -> Result<Value, JsonError>) -> Result<Value, JsonError> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(JsonError::TooDeep);
+        }
+        self.at += 1;
+        let value = read(self)?;
+        self.depth -= 1;
+        Ok(value)
+    }
+
+    fn array(&mut self) -> Result<Value, JsonError> {
+        let mut items = Vec::new();
+        self.skip_space();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(Value::Seq(items));
+        }
+        loop {
+            items.push(self.value("looking for beginning of value")?);
+            self.skip_space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b']') => {
+                    self.at += 1;
+                    return Ok(Value::Seq(items));
+                }
+                _ => return Err(self.invalid("after array element")),
+            }
+        }
+    }
+
+    fn object(&mut self) -> Result<Value, JsonError> {
+        let mut map = BTreeMap::new();
+        self.skip_space();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(Value::Map(map));
+        }
+        loop {
+            self.skip_space();
+            if self.peek() != Some(b'"') {
+                return Err(self.invalid("looking for beginning of object key string"));
+            }
+            let key = self.string()?;
+            self.skip_space();
+            if self.peek() != Some(b':') {
+                return Err(self.invalid("after object key"));
+            }
+            self.at += 1;
+            let value = self.value("looking for beginning of value")?;
+            map.insert(key, value);
+            self.skip_space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => {
+                    self.at += 1;
+                    return Ok(Value::Map(map));
+                }
+                _ => return Err(self.invalid("after object key:value pair")),
+            }
+        }
+    }
+
+    fn literal(&mut self, word: &'static str, value: Value) -> Result<Value, JsonError> {
+        for expected in word.bytes() {
+            if self.peek() != Some(expected) {
+                let context = match (word, expected) {
+                    ("true", b'r') => "in literal true (expecting 'r')",
+                    ("true", b'u') => "in literal true (expecting 'u')",
+                    ("true", _) => "in literal true (expecting 'e')",
+                    ("false", b'a') => "in literal false (expecting 'a')",
+                    ("false", b'l') => "in literal false (expecting 'l')",
+                    ("false", b's') => "in literal false (expecting 's')",
+                    ("false", _) => "in literal false (expecting 'e')",
+                    (_, b'u') => "in literal null (expecting 'u')",
+                    _ => "in literal null (expecting 'l')",
+                };
+                return Err(self.invalid(context));
+            }
+            self.at += 1;
+        }
+        Ok(value)
+    }
+
+    fn digits(&mut self) -> bool {
+        let from = self.at;
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        self.at > from
+    }
+
+    fn number(&mut self) -> Result<Value, JsonError> {
+        let from = self.at;
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        if self.peek() == Some(b'0') {
+            self.at += 1;
+        } else if !self.digits() {
+            return Err(self.invalid("in numeric literal"));
+        }
+        let whole_end = self.at;
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            if !self.digits() {
+                return Err(self.invalid("after decimal point in numeric literal"));
+            }
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.at += 1;
+            if matches!(self.peek(), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            if !self.digits() {
+                return Err(self.invalid("in exponent of numeric literal"));
+            }
+        }
+        let text = &self.text[from..self.at];
+        if whole_end == self.at && text != "-0" {
+            match parse_whole(text) {
+                Some(Whole::Int(int)) => return Ok(Value::Int(int)),
+                Some(Whole::Uint(uint)) => return Ok(Value::Uint(uint)),
+                None => {}
+            }
+        }
+        match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(Value::Float(number)),
+            _ => Err(JsonError::NumberRange { text: text.to_owned() }),
+        }
+    }
+
+    fn string(&mut self) -> Result<String, JsonError> {
+        self.at += 1;
+        let mut string = String::new();
+        loop {
+            let rest = &self.text[self.at..];
+            let plain = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+            let Some(plain) = plain else {
+                return Err(JsonError::UnexpectedEnd);
+            };
+            string.push_str(&rest[..plain]);
+            self.at += plain;
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(string);
+                }
+                Some(b'\\') => {
+                    self.at += 1;
+                    string.push(self.escape()?);
+                }
+                _ => return Err(self.invalid("in string literal")),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<char, JsonError> {
+        let char = match self.peek() {
+            Some(byte @ (b'"' | b'\\' | b'/')) => char::from(byte),
+            Some(b'b') => '\x08',
+            Some(b'f') => '\x0C',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => {
+                self.at += 1;
+                let first = self.hex4()?;
+                return self.surrogate(first);
+            }
+            _ => return Err(self.invalid("in string escape code")),
+        };
+        self.at += 1;
+        Ok(char)
+    }
+
+    fn hex4(&mut self) -> Result<u32, JsonError> {
+        let mut code = 0;
+        for _ in 0..4 {
+            let Some(digit) = self.peek().and_then(|byte| char::from(byte).to_digit(16)) else {
+                return Err(self.invalid("in \\u hexadecimal character escape"));
+            };
+            code = code << 4 | digit;
+            self.at += 1;
+        }
+        Ok(code)
+    }
+
+    /// Joins a surrogate pair; half of one becomes U+FFFD.
+    fn surrogate(&mut self, first: u32) -> Result<char, JsonError> {
+        if (0xD800..0xDC00).contains(&first) && self.text[self.at..].starts_with("\\u") {
+            let before = self.at;
+            self.at += 2;
+            let second = self.hex4()?;
+            if (0xDC00..0xE000).contains(&second) {
+                let code = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
+                return Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
+            }
+            self.at = before;
+        }
+        Ok(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER))
+    }
+}
