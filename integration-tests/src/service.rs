@@ -11,6 +11,7 @@ use anyhow::{Context, bail, ensure};
 use crate::bed::Testbed;
 use crate::host::Host;
 use crate::keeper::{Exit, Process, ProcessSpec, Signal};
+use crate::tools;
 use crate::wait::eventually;
 
 /// A service about to be started; see [`Testbed::service`].
@@ -40,7 +41,7 @@ impl<'a> ServiceBuilder<'a> {
         self
     }
 
-    /// Sets an environment variable, such as `FAILPOINTS`.
+    /// Sets an environment variable, such as `WINDLASS_FAILPOINTS`.
     pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.env.insert(name.to_owned(), value.into());
         self
@@ -48,7 +49,7 @@ impl<'a> ServiceBuilder<'a> {
 
     /// The kubeconfig the service works with: its own ServiceAccount's, never the admin's by default.
     pub fn kubeconfig(self, path: &Path) -> Self {
-        self.env("KUBECONFIG", path.display().to_string())
+        self.env("WINDLASS_KUBECONFIG", path.display().to_string())
     }
 
     /// Where the service was told to serve `/livez`, `/readyz` and `/metrics`; [`Service::wait_ready`] asks there.
@@ -63,7 +64,7 @@ impl<'a> ServiceBuilder<'a> {
     /// The binary is missing or cannot be executed.
     pub async fn start(self) -> anyhow::Result<Service> {
         let Self { bed, name, args, env, http } = self;
-        let binary = binary(&name).with_context(|| format!("run `cargo build -p {name}`"))?;
+        let binary = tools::service(&name).with_context(|| format!("run `cargo build -p {name}`"))?;
         let log = bed.host.log_path(&bed.host.unique(&name));
         let mut service =
             Service { host: bed.host.clone(), name, binary, args, env, http, log, process: None };
@@ -110,7 +111,7 @@ impl Service {
         Ok(())
     }
 
-    /// Sets (or with `None` removes) an environment variable for the next start, such as `FAILPOINTS`.
+    /// Sets (or with `None` removes) an environment variable for the next start, such as `WINDLASS_FAILPOINTS`.
     pub fn set_env(&mut self, name: &str, value: Option<&str>) {
         match value {
             Some(value) => self.env.insert(name.to_owned(), value.to_owned()),
@@ -189,6 +190,11 @@ impl Service {
         self.wait_exit(deadline).await
     }
 
+    /// How it has ended; `None` while it runs.
+    pub fn exited(&self) -> Option<Exit> {
+        self.process().exit()
+    }
+
     /// Waits for its end, such as one that a failpoint brings about.
     ///
     /// # Errors
@@ -218,26 +224,4 @@ impl Service {
             self.process().log_tail(25)
         )
     }
-}
-
-/// The path of a binary of this workspace: in `$WINDLASS_BIN`, else in the target folder that the
-/// current executable stands in.
-///
-/// # Errors
-/// It has not been built.
-pub(crate) fn binary(name: &str) -> anyhow::Result<PathBuf> {
-    let folder = match std::env::var_os("WINDLASS_BIN").filter(|folder| !folder.is_empty()) {
-        Some(folder) => PathBuf::from(folder),
-        None => {
-            let own = std::env::current_exe().context("cannot tell where this program stands")?;
-            let folder = own.parent().context("a program without a folder")?;
-            // Tests stand in `deps`, examples in `examples`, binaries in the folder itself.
-            let below = folder.ends_with("deps") || folder.ends_with("examples");
-            let folder = if below { folder.parent().unwrap_or(folder) } else { folder };
-            folder.to_owned()
-        }
-    };
-    let path = folder.join(name);
-    ensure!(path.is_file(), "{} does not exist", path.display());
-    Ok(path)
 }

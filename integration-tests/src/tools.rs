@@ -68,3 +68,28 @@ pub fn postgresql(name: &str) -> anyhow::Result<PathBuf> {
     })?;
     Ok(root.join(newest.to_string()).join("bin").join(name))
 }
+
+/// A binary of this workspace: a service, or the keeper.
+///
+/// The folder is `$WINDLASS_BIN`, else the one that this program was built into.
+///
+/// # Errors
+/// It has not been built there.
+pub fn service(name: &str) -> anyhow::Result<PathBuf> {
+    let folder = match variable("WINDLASS_BIN") {
+        Some(folder) => folder,
+        None => {
+            let own = std::env::current_exe().context("cannot tell where this program stands")?;
+            let folder = own.parent().context("a program without a folder")?;
+            // Tests stand in `deps`, examples in `examples`, binaries in the folder itself.
+            let below = folder.ends_with("deps") || folder.ends_with("examples");
+            let folder = if below { folder.parent().unwrap_or(folder) } else { folder };
+            folder.to_owned()
+        }
+    };
+    let path = folder.join(name);
+    if !path.is_file() {
+        bail!("{} does not exist", path.display());
+    }
+    Ok(path)
+}

@@ -3,6 +3,7 @@
 //! The CRDs come from `deploy/crds`, the ServiceAccounts and roles from `helm/windlass` as the real helm renders them, so a
 //! right that the chart forgets is missing here too. No service ever sees the admin's kubeconfig.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub struct Setup {
     pub registry_url: String,
     /// How often the remote is polled and the registry scanned.
     pub interval: Duration,
+    /// What is armed at the first start, by service: `WINDLASS_FAILPOINTS`.
+    pub failpoints: BTreeMap<String, String>,
 }
 
 impl Setup {
@@ -49,6 +52,7 @@ impl Setup {
             database_url: servers.postgres_url(database).await?,
             registry_url: servers.registry().url(),
             interval: Duration::from_secs(1),
+            failpoints: BTreeMap::new(),
         })
     }
 }
@@ -112,11 +116,37 @@ impl Windlass {
     /// # Errors
     /// An object the API server refuses, a service that does not become ready.
     pub async fn install(bed: &Testbed, setup: &Setup) -> anyhow::Result<Self> {
-        apply_objects(bed).await?;
-        Self::start(bed, setup).await
+        Self::prepare(bed).await?;
+        let windlass = Self::launch(bed, setup).await?;
+        tokio::try_join!(
+            windlass.secrets_decryptor.wait_ready(READY),
+            windlass.image_scanner.wait_ready(READY)
+        )?;
+        Ok(windlass)
     }
 
-    async fn start(bed: &Testbed, setup: &Setup) -> anyhow::Result<Self> {
+    /// CRDs, namespaces, ServiceAccounts and roles, as an installation by the chart makes them.
+    ///
+    /// # Errors
+    /// An object the API server refuses.
+    pub async fn prepare(bed: &Testbed) -> anyhow::Result<()> {
+        let crds = project().join("deploy/crds");
+        bed.kubectl(&["apply", "--server-side", "-f", &crds.display().to_string()]).await?;
+        for namespace in [NAMESPACE, SEALING_NAMESPACE] {
+            let yaml =
+                bed.kubectl(&["create", "namespace", namespace, "--dry-run=client", "-o", "yaml"]).await?;
+            bed.kubectl_apply(&yaml).await?;
+        }
+        let roles = rendered(bed, &["templates/serviceaccounts.yaml", "templates/rbac.yaml"]).await?;
+        bed.kubectl_apply(&roles).await?;
+        Ok(())
+    }
+
+    /// Starts the four services in a prepared cluster and waits for none of them.
+    ///
+    /// # Errors
+    /// A binary that is missing, a ServiceAccount that is.
+    pub async fn launch(bed: &Testbed, setup: &Setup) -> anyhow::Result<Self> {
         let addresses = Addresses {
             git_syncer: Ports::free(bed)?,
             image_scanner: Ports::free(bed)?,
@@ -125,35 +155,63 @@ impl Windlass {
             sealing_http: SocketAddr::new(bed.address(), bed.free_port()?),
         };
         let seconds = format!("{}ms", setup.interval.as_millis());
-        let database = bed.folder().join("database-url");
+        // Each Windlass on a testbed has a folder of its own.
+        let folder = bed.folder().join(format!("windlass-{}", addresses.git_syncer.grpc.port()));
+        std::fs::create_dir(&folder).context("cannot make a folder")?;
+        let database = folder.join("database-url");
         std::fs::write(&database, &setup.database_url).context("cannot write the database URL")?;
 
-        let secrets_decryptor = launch(bed, "secrets-decryptor", SEALING_NAMESPACE, addresses.secrets_decryptor, vec![
-            format!("--namespace={SEALING_NAMESPACE}"),
-            format!("--http-api-listen={}", addresses.sealing_http),
-        ]);
-        let image_scanner = launch(bed, "image-scanner", NAMESPACE, addresses.image_scanner, vec![
-            format!("--database-url-file={}", database.display()),
-            format!("--registry-mirror=docker.io={}", setup.registry_url),
-            "--registry-require-mirror".to_owned(),
-            format!("--scan-interval={seconds}"),
-        ]);
-        let git_syncer = launch(bed, "git-syncer", NAMESPACE, addresses.git_syncer, vec![
-            format!("--git-url={}", setup.git_url),
-            format!("--git-branch={}", setup.git_branch),
-            format!("--known-hosts-file={}", setup.known_hosts.display()),
-            format!("--git-poll-interval={seconds}"),
-            format!("--namespace={NAMESPACE}"),
-            format!("--state-dir={}", bed.folder().join("git-syncer").display()),
-            format!("--image-scanner-url={}", addresses.image_scanner.url()),
-            format!("--secrets-decryptor-url={}", addresses.secrets_decryptor.url()),
-        ]);
-        let release_operator = launch(bed, "release-operator", NAMESPACE, addresses.release_operator, vec![
-            format!("--git-syncer-url={}", addresses.git_syncer.url()),
-        ]);
+        let secrets_decryptor = start(
+            bed,
+            setup,
+            "secrets-decryptor",
+            SEALING_NAMESPACE,
+            addresses.secrets_decryptor,
+            vec![
+                format!("--namespace={SEALING_NAMESPACE}"),
+                format!("--http-api-listen={}", addresses.sealing_http),
+            ],
+        );
+        let image_scanner = start(
+            bed,
+            setup,
+            "image-scanner",
+            NAMESPACE,
+            addresses.image_scanner,
+            vec![
+                format!("--database-url-file={}", database.display()),
+                format!("--registry-mirror=docker.io={}", setup.registry_url),
+                "--registry-require-mirror".to_owned(),
+                format!("--scan-interval={seconds}"),
+            ],
+        );
+        let git_syncer = start(
+            bed,
+            setup,
+            "git-syncer",
+            NAMESPACE,
+            addresses.git_syncer,
+            vec![
+                format!("--git-url={}", setup.git_url),
+                format!("--git-branch={}", setup.git_branch),
+                format!("--known-hosts-file={}", setup.known_hosts.display()),
+                format!("--git-poll-interval={seconds}"),
+                format!("--namespace={NAMESPACE}"),
+                format!("--state-dir={}", folder.join("git-syncer").display()),
+                format!("--image-scanner-url={}", addresses.image_scanner.url()),
+                format!("--secrets-decryptor-url={}", addresses.secrets_decryptor.url()),
+            ],
+        );
+        let release_operator = start(
+            bed,
+            setup,
+            "release-operator",
+            NAMESPACE,
+            addresses.release_operator,
+            vec![format!("--git-syncer-url={}", addresses.git_syncer.url())],
+        );
         let (secrets_decryptor, image_scanner, git_syncer, release_operator) =
             tokio::try_join!(secrets_decryptor, image_scanner, git_syncer, release_operator)?;
-        tokio::try_join!(secrets_decryptor.wait_ready(READY), image_scanner.wait_ready(READY))?;
         Ok(Self { git_syncer, image_scanner, release_operator, secrets_decryptor, addresses })
     }
 
@@ -186,43 +244,32 @@ pub fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// CRDs, namespaces, ServiceAccounts and roles, as an installation by the chart makes them.
-async fn apply_objects(bed: &Testbed) -> anyhow::Result<()> {
-    let crds = project().join("deploy/crds");
-    bed.kubectl(&["apply", "--server-side", "-f", &crds.display().to_string()]).await?;
-    for namespace in [NAMESPACE, SEALING_NAMESPACE] {
-        let yaml = bed.kubectl(&["create", "namespace", namespace, "--dry-run=client", "-o", "yaml"]).await?;
-        bed.kubectl_apply(&yaml).await?;
-    }
-    let chart = project().join("helm/windlass");
-    let roles = bed
-        .helm(&[
-            "template",
-            "windlass",
-            &chart.display().to_string(),
-            "--namespace",
-            NAMESPACE,
-            "--set",
-            &format!("git.url=ssh://git@git.invalid/gitops-helm,secretsDecryptor.namespace={SEALING_NAMESPACE}"),
-            "--show-only",
-            "templates/serviceaccounts.yaml",
-            "--show-only",
-            "templates/rbac.yaml",
-        ])
-        .await?;
-    bed.kubectl_apply(&roles).await?;
-    Ok(())
+/// Templates of the chart, as the real helm renders them for a release `windlass`.
+///
+/// # Errors
+/// The chart does not render.
+pub async fn rendered(bed: &Testbed, templates: &[&str]) -> anyhow::Result<String> {
+    let chart = project().join("helm/windlass").display().to_string();
+    let settings =
+        format!("git.url=ssh://git@git.invalid/gitops-helm,secretsDecryptor.namespace={SEALING_NAMESPACE}");
+    let mut args = vec!["template", "windlass", &chart, "--namespace", NAMESPACE, "--set", &settings];
+    args.extend(templates.iter().flat_map(|template| ["--show-only", *template]));
+    bed.helm(&args).await
 }
 
-async fn launch(
+/// Starts one service under its own ServiceAccount.
+async fn start(
     bed: &Testbed,
+    setup: &Setup,
     name: &str,
     namespace: &str,
     ports: Ports,
     args: Vec<String>,
 ) -> anyhow::Result<Service> {
     let kubeconfig = bed.service_account_kubeconfig(namespace, &format!("windlass-{name}")).await?;
+    let armed = setup.failpoints.get(name).cloned().unwrap_or_default();
     bed.service(name)
+        .env("WINDLASS_FAILPOINTS", armed)
         .args([
             format!("--listen={}", ports.grpc),
             format!("--http-listen={}", ports.http),

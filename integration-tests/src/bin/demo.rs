@@ -38,7 +38,9 @@ fn main() -> ExitCode {
 
 async fn run(args: Args) -> ExitCode {
     let began = Instant::now();
-    println!("starting etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok, PostgreSQL, a registry, sshd");
+    println!(
+        "starting etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok, PostgreSQL, a registry, sshd"
+    );
     let mut stage = match Stage::new().await {
         Ok(stage) => stage,
         Err(error) => {
@@ -77,7 +79,9 @@ async fn stay_up(stage: &mut Stage) -> ExitCode {
     println!("helm history podinfo-dev -n dev");
     println!("git -C {} log", stage.worktree().path().display());
     let registry = stage.bed.registry().address();
-    println!("(cd examples/gitops-helm/hack && REGISTRY={registry} ./ci-mock.sh -r stefanprodan/podinfo -b dev)");
+    println!(
+        "(cd examples/gitops-helm/hack && REGISTRY={registry} ./ci-mock.sh -r stefanprodan/podinfo -b dev)"
+    );
     println!("\nCtrl-C stops everything.");
     std::future::pending().await
 }

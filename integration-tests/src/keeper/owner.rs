@@ -71,7 +71,7 @@ impl KeeperHandle {
 impl Keeper {
     /// Starts the keeper, which makes the testbed's folder.
     pub(crate) fn start() -> anyhow::Result<Self> {
-        let program = crate::service::binary("testbed-keeper")
+        let program = crate::tools::service("testbed-keeper")
             .context("the testbed's supervisor is missing: run `cargo build -p integration-tests --bins`")?;
         let mut command = Command::new(&program);
         // A group of its own: Ctrl-C in the terminal must reach the owner, not the one who cleans up.

@@ -9,7 +9,8 @@ use crate::keeper::Signal;
 use crate::windlass::SEALING_NAMESPACE;
 
 /// What a backup must not carry into another cluster.
-const STRIP: &str = "del(.metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp, .metadata.managedFields)";
+const STRIP: &str =
+    "del(.metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp, .metadata.managedFields)";
 
 pub(super) async fn recovery(stage: &mut Stage, narrator: &mut dyn Narrator) -> anyhow::Result<()> {
     let key = ["get", "secret", "-n", SEALING_NAMESPACE, "sealed-secrets-key", "-o", "json"];

@@ -36,7 +36,10 @@ pub(super) async fn image_update(stage: &mut Stage, narrator: &mut dyn Narrator)
     let commit = stage.automation_commit(&format!("{PODINFO}:{tag}")).await?;
     narrator.shows(&stage.worktree().git(&["show", "--stat", &commit]).await?);
     let changed = stage.worktree().git(&["show", "--format=", "--numstat", &commit]).await?;
-    ensure!(changed.trim() == format!("1\t1\t{DEV}"), "the commit changes {changed:?}, not one line of {DEV}");
+    ensure!(
+        changed.trim() == format!("1\t1\t{DEV}"),
+        "the commit changes {changed:?}, not one line of {DEV}"
+    );
     stage.image_commit = Some(commit);
     stage.released("dev", "podinfo-dev", 2).await?;
     stage.rolled_out("dev", "podinfo-dev", &format!("{PODINFO}:{tag}")).await
@@ -144,7 +147,9 @@ pub(super) async fn many_containers(stage: &mut Stage, narrator: &mut dyn Narrat
     stage.worktree().pull().await?;
     narrator.shows(&stage.worktree().git(&["show", "--stat", "HEAD"]).await?);
     let content = stage.worktree().read(file)?;
-    for image in ["openfaas/gateway:0.8.5", "openfaas/openfaas-operator:0.8.0", "openfaas/queue-worker:0.4.4-rc1"] {
+    for image in
+        ["openfaas/gateway:0.8.5", "openfaas/openfaas-operator:0.8.0", "openfaas/queue-worker:0.4.4-rc1"]
+    {
         ensure!(content.contains(image), "{image} moved though nothing newer was pushed");
     }
     eventually(PATIENCE, "openfaas to run the three images", async || {

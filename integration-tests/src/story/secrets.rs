@@ -40,12 +40,16 @@ pub(super) async fn sealed_secret(stage: &mut Stage, narrator: &mut dyn Narrator
 /// Waits for the Secret that the article seals, with exactly its content.
 pub(super) async fn unsealed(stage: &Stage) -> anyhow::Result<()> {
     eventually(PATIENCE, "the Secret basic-auth in dev", async || {
-        let json = stage.cluster().kubectl(&["-n", "dev", "get", "secret", "basic-auth", "-o", "json"]).await?;
+        let json =
+            stage.cluster().kubectl(&["-n", "dev", "get", "secret", "basic-auth", "-o", "json"]).await?;
         let secret: serde_json::Value = serde_json::from_str(&json).context("kubectl printed no JSON")?;
         // base64 of `admin`
         let expected = serde_json::json!({ "user": "YWRtaW4=", "password": "YWRtaW4=" });
         ensure!(secret["data"] == expected, "its keys or values are not those that were sealed");
-        ensure!(secret["metadata"]["ownerReferences"][0]["kind"] == "SealedSecret", "it is not owned by its SealedSecret");
+        ensure!(
+            secret["metadata"]["ownerReferences"][0]["kind"] == "SealedSecret",
+            "it is not owned by its SealedSecret"
+        );
         Ok::<_, anyhow::Error>(())
     })
     .await

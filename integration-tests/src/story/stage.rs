@@ -152,11 +152,17 @@ impl Stage {
         let what = format!("{namespace}/{deployment} to run {image}");
         let path = "jsonpath={.spec.template.spec.containers[0].image} {.status.readyReplicas}/{.status.updatedReplicas}/{.spec.replicas}";
         eventually(PATIENCE, &what, async || {
-            let seen = self.cluster().kubectl(&["-n", namespace, "get", "deployment", deployment, "-o", path]).await?;
+            let seen = self
+                .cluster()
+                .kubectl(&["-n", namespace, "get", "deployment", deployment, "-o", path])
+                .await?;
             let (runs, replicas) = seen.split_once(' ').context("no image")?;
             let counts: Vec<_> = replicas.split('/').collect();
             ensure!(runs == image, "it runs {runs}");
-            ensure!(counts.iter().all(|count| *count == counts[0] && !count.is_empty()), "replicas are {replicas}");
+            ensure!(
+                counts.iter().all(|count| *count == counts[0] && !count.is_empty()),
+                "replicas are {replicas}"
+            );
             Ok::<_, anyhow::Error>(())
         })
         .await

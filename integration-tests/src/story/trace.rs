@@ -19,7 +19,8 @@ pub(super) async fn one_trace(stage: &mut Stage, narrator: &mut dyn Narrator) ->
         .worktree()
         .git(&["show", "--no-patch", "--format=%(trailers:key=Traceparent,valueonly)", &commit])
         .await?;
-    let trace = trailer.trim().split('-').nth(1).with_context(|| format!("no trailer Traceparent in {commit}"))?;
+    let trace =
+        trailer.trim().split('-').nth(1).with_context(|| format!("no trailer Traceparent in {commit}"))?;
     eventually(PATIENCE, "the trace to lead through all services", async || {
         let services = stage.bed.otlp().services_of(trace);
         ensure!(LEADS_THROUGH.iter().all(|name| services.contains(*name)), "it leads through {services:?}");

@@ -1,0 +1,5 @@
+//! The image-scanner process.
+
+fn main() -> std::process::ExitCode {
+    service_kit::main::<image_scanner::args::Args>()
+}
