@@ -50,6 +50,7 @@ packages:
 tidy: ## Check layers, format and lints
 	cargo fmt --all --check
 	integration-tests/tools/tidy-layers.sh
+	diff -r deploy/crds helm/windlass/crds
 	cargo clippy --workspace --all-targets --locked $(FEATURES) -- -D warnings
 
 .PHONY: oracle

@@ -1,6 +1,8 @@
 //! Two services over mutual TLS, each a real server: the caller named in the rules gets an answer, everybody else is
 //! refused at the place where it should be.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use std::net::SocketAddr;
 use std::path::Path;
 
