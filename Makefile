@@ -58,5 +58,6 @@ oracle: ## Make the expected results of the tests again, with the real tools
 	cd integration-tests/oracle && ./regenerate.sh
 
 .PHONY: crds
-crds: ## Print the CRDs from their Rust types into deploy/crds
-	cargo run -q -p crds --locked --bin print-crds
+crds: ## Print the CRDs from their Rust types into deploy/crds and the chart
+	cargo run -q -p crds --locked --bin print-crds deploy/crds
+	cp deploy/crds/*.yaml helm/windlass/crds/
