@@ -1,0 +1,160 @@
+//! Go's built-in functions.
+
+mod compare;
+mod escape;
+mod index;
+
+use crate::exec::Slot;
+use crate::{Executor, FuncError, Signature, Type, Value};
+
+/// A built-in function. `And`, `Or` and `Call` are the executor's own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Builtin {
+    And,
+    Call,
+    Eq,
+    Ge,
+    Gt,
+    Html,
+    Index,
+    Js,
+    Le,
+    Len,
+    Lt,
+    Ne,
+    Not,
+    Or,
+    Print,
+    Printf,
+    Println,
+    Slice,
+    Urlquery,
+}
+
+/// Type `Any` stands for Go's `reflect.Value` here: only the numbers of parameters count.
+const ONE: Signature = Signature::fixed(&[Type::Any]);
+const TWO: Signature = Signature::fixed(&[Type::Any, Type::Any]);
+const MANY: Signature = Signature::variadic(&[Type::Any]);
+const ONE_AND_MANY: Signature = Signature::variadic(&[Type::Any, Type::Any]);
+
+impl Builtin {
+    pub(crate) fn named(name: &str) -> Option<Builtin> {
+        Some(match name {
+            "and" => Builtin::And,
+            "call" => Builtin::Call,
+            "eq" => Builtin::Eq,
+            "ge" => Builtin::Ge,
+            "gt" => Builtin::Gt,
+            "html" => Builtin::Html,
+            "index" => Builtin::Index,
+            "js" => Builtin::Js,
+            "le" => Builtin::Le,
+            "len" => Builtin::Len,
+            "lt" => Builtin::Lt,
+            "ne" => Builtin::Ne,
+            "not" => Builtin::Not,
+            "or" => Builtin::Or,
+            "print" => Builtin::Print,
+            "printf" => Builtin::Printf,
+            "println" => Builtin::Println,
+            "slice" => Builtin::Slice,
+            "urlquery" => Builtin::Urlquery,
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Builtin::And => "and",
+            Builtin::Call => "call",
+            Builtin::Eq => "eq",
+            Builtin::Ge => "ge",
+            Builtin::Gt => "gt",
+            Builtin::Html => "html",
+            Builtin::Index => "index",
+            Builtin::Js => "js",
+            Builtin::Le => "le",
+            Builtin::Len => "len",
+            Builtin::Lt => "lt",
+            Builtin::Ne => "ne",
+            Builtin::Not => "not",
+            Builtin::Or => "or",
+            Builtin::Print => "print",
+            Builtin::Printf => "printf",
+            Builtin::Println => "println",
+            Builtin::Slice => "slice",
+            Builtin::Urlquery => "urlquery",
+        }
+    }
+
+    pub(crate) fn signature(self) -> Signature {
+        match self {
+            Builtin::And | Builtin::Or | Builtin::Call | Builtin::Eq => ONE_AND_MANY,
+            Builtin::Index | Builtin::Slice | Builtin::Printf => ONE_AND_MANY,
+            Builtin::Ne | Builtin::Lt | Builtin::Le | Builtin::Gt | Builtin::Ge => TWO,
+            Builtin::Len | Builtin::Not => ONE,
+            Builtin::Html | Builtin::Js | Builtin::Urlquery | Builtin::Print | Builtin::Println => MANY,
+        }
+    }
+
+    /// The Go type of the parameter at `index`, unless it is `reflect.Value`, which takes anything as it is.
+    pub(crate) fn checked(self, index: usize) -> Option<Type> {
+        match self {
+            Builtin::Printf if index == 0 => Some(Type::String),
+            Builtin::Printf
+            | Builtin::Print
+            | Builtin::Println
+            | Builtin::Html
+            | Builtin::Js
+            | Builtin::Urlquery => Some(Type::Any),
+            _ => None,
+        }
+    }
+
+    /// Runs the function on a fitting number of arguments.
+    pub(crate) fn invoke(self, exec: &mut Executor<'_>, args: &[Slot]) -> Result<Slot, FuncError> {
+        let value = match (self, args) {
+            (Builtin::Index, [item, indexes @ ..]) => return index::index(item, indexes),
+            (Builtin::Slice, [item, indexes @ ..]) => index::slice(item, indexes)?,
+            (Builtin::Len, [item]) => index::len(item)?,
+            (Builtin::Not, [item]) => Value::Bool(!item.value.truth()),
+            (Builtin::Eq, [first, rest @ ..]) => Value::Bool(compare::eq(exec, &first.value, rest)?),
+            (Builtin::Ne, [a, b]) => Value::Bool(!compare::eq(exec, &a.value, std::slice::from_ref(b))?),
+            (Builtin::Lt, [a, b]) => Value::Bool(compare::lt(&a.value, &b.value)?),
+            (Builtin::Le, [a, b]) => Value::Bool(compare::le(exec, a, b)?),
+            (Builtin::Gt, [a, b]) => Value::Bool(!compare::le(exec, a, b)?),
+            (Builtin::Ge, [a, b]) => Value::Bool(!compare::lt(&a.value, &b.value)?),
+            (Builtin::Print, args) => Value::String(exec.sprint(&values(args))?),
+            (Builtin::Println, args) => Value::String(exec.sprintln(&values(args))?),
+            (Builtin::Printf, [format, args @ ..]) => {
+                let format = format.value.as_str().cloned().unwrap_or_default();
+                Value::String(exec.sprintf(&format, &values(args))?)
+            }
+            (Builtin::Html, args) => Value::string(escape::html(&text(exec, args)?)),
+            (Builtin::Js, args) => Value::string(escape::js(&text(exec, args)?)),
+            (Builtin::Urlquery, args) => Value::string(escape::url_query(&text(exec, args)?)),
+            // Numbers were checked, and the executor keeps `and`, `or` and `call` for itself.
+            _ => Value::Nil,
+        };
+        Ok(Slot::plain(value))
+    }
+}
+
+fn values(args: &[Slot]) -> Vec<Value> {
+    args.iter().map(|slot| slot.value.clone()).collect()
+}
+
+/// The text of the arguments of an escaping function: as actions print them.
+fn text(exec: &mut Executor<'_>, args: &[Slot]) -> Result<crate::Str, FuncError> {
+    if let [Slot { value: Value::String(text), .. }] = args {
+        return Ok(text.clone());
+    }
+    let printable: Vec<Value> = args
+        .iter()
+        .map(|slot| match &slot.value {
+            Value::Nil => Value::string("<no value>"),
+            value => value.clone(),
+        })
+        .collect();
+    exec.sprint(&printable)
+}

@@ -1,0 +1,184 @@
+//! The parsed form of templates: plain data, `Send` and `Sync`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::number::Literal;
+use crate::Str;
+use crate::error::Location;
+use crate::fmt::quoted;
+
+/// One template: the top level of a text, or a `define` or `block` in it.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    pub(crate) name: String,
+    /// The name of the text it was parsed from, for places in errors.
+    pub(crate) source_name: Arc<str>,
+    /// The text it was parsed from, for places in errors.
+    pub(crate) source: Arc<[u8]>,
+    pub(crate) root: Vec<Node>,
+}
+
+/// An offset into the source.
+pub(crate) type Pos = usize;
+
+#[derive(Debug)]
+pub(crate) enum Node {
+    Text(Box<[u8]>),
+    Action(Pos, Pipe),
+    If(Branch),
+    With(Branch),
+    Range(Branch),
+    Template(TemplateCall),
+    Break,
+    Continue,
+}
+
+#[derive(Debug)]
+pub(crate) struct Branch {
+    pub(crate) pipe: Pipe,
+    pub(crate) list: Vec<Node>,
+    pub(crate) otherwise: Option<Vec<Node>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct TemplateCall {
+    pub(crate) pos: Pos,
+    pub(crate) name: String,
+    pub(crate) pipe: Option<Pipe>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Pipe {
+    pub(crate) pos: Pos,
+    /// `=` rather than `:=`.
+    pub(crate) assign: bool,
+    /// Variables with their `$`.
+    pub(crate) decl: Vec<Str>,
+    pub(crate) cmds: Vec<Command>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Command {
+    pub(crate) pos: Pos,
+    pub(crate) args: Vec<Expr>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Expr {
+    pub(crate) pos: Pos,
+    pub(crate) kind: ExprKind,
+}
+
+#[derive(Debug)]
+pub(crate) enum ExprKind {
+    Dot,
+    Nil,
+    Bool(bool),
+    Number(Box<Literal>),
+    String {
+        quoted: Box<[u8]>,
+        value: Str,
+    },
+    Field(Vec<Str>),
+    /// The variable with its `$`, and the fields after it.
+    Variable(Str, Vec<Str>),
+    Function(Box<str>),
+    Pipe(Box<Pipe>),
+    Chain(Box<Expr>, Vec<Str>),
+}
+
+impl Tree {
+    /// Whether there is nothing but space, in which case a definition does not replace another.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.root.iter().all(|node| matches!(node, Node::Text(text) if is_space(text)))
+    }
+
+    /// Where `pos` is, as execution errors tell it.
+    pub(crate) fn location(&self, pos: Pos) -> Location {
+        let before = &self.source[..pos.min(self.source.len())];
+        let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
+        Location {
+            source_name: self.source_name.to_string(),
+            line: 1 + before.iter().filter(|b| **b == b'\n').count(),
+            column: Some(before.len() - line_start),
+        }
+    }
+}
+
+/// Go's `bytes.TrimSpace` leaves nothing.
+fn is_space(text: &[u8]) -> bool {
+    match std::str::from_utf8(text) {
+        Ok(text) => text.chars().all(char::is_whitespace),
+        Err(_) => false,
+    }
+}
+
+impl fmt::Display for TemplateCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{{{template {}", quoted(self.name.as_bytes()))?;
+        if let Some(pipe) = &self.pipe {
+            write!(f, " {pipe}")?;
+        }
+        f.write_str("}}")
+    }
+}
+
+impl fmt::Display for Pipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, name) in self.decl.iter().enumerate() {
+            write!(f, "{}{name}", if i > 0 { ", " } else { "" })?;
+        }
+        if !self.decl.is_empty() {
+            f.write_str(if self.assign { " = " } else { " := " })?;
+        }
+        for (i, cmd) in self.cmds.iter().enumerate() {
+            write!(f, "{}{cmd}", if i > 0 { " | " } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, arg) in self.args.iter().enumerate() {
+            if i > 0 {
+                f.write_str(" ")?;
+            }
+            match &arg.kind {
+                ExprKind::Pipe(pipe) => write!(f, "({pipe})")?,
+                _ => arg.fmt(f)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = |f: &mut fmt::Formatter<'_>, fields: &[Str]| {
+            fields.iter().try_for_each(|field| write!(f, ".{field}"))
+        };
+        match &self.kind {
+            ExprKind::Dot => f.write_str("."),
+            ExprKind::Nil => f.write_str("nil"),
+            ExprKind::Bool(b) => write!(f, "{b}"),
+            ExprKind::Number(number) => f.write_str(&number.text),
+            ExprKind::String { quoted, .. } => f.write_str(&String::from_utf8_lossy(quoted)),
+            ExprKind::Field(names) => fields(f, names),
+            ExprKind::Variable(name, names) => {
+                write!(f, "{name}")?;
+                fields(f, names)
+            }
+            ExprKind::Function(name) => f.write_str(name),
+            ExprKind::Pipe(pipe) => pipe.fmt(f),
+            ExprKind::Chain(node, names) => {
+                match &node.kind {
+                    ExprKind::Pipe(pipe) => write!(f, "({pipe})")?,
+                    _ => node.fmt(f)?,
+                }
+                fields(f, names)
+            }
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! Literals: numbers by Go's syntax, and quoted strings.
+
+use super::utf8;
+
+/// A number literal, with each reading that its text allows.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Literal {
+    pub(crate) text: String,
+    pub(crate) int: Option<i64>,
+    pub(crate) uint: Option<u64>,
+    pub(crate) float: Option<f64>,
+    pub(crate) complex: Option<(f64, f64)>,
+}
+
+impl Literal {
+    /// A character constant such as `'a'`, quotes included.
+    pub(super) fn character(text: &[u8]) -> Result<Self, String> {
+        let shown = String::from_utf8_lossy(text).into_owned();
+        let (code, rest) = unquote_char(&text[1..], b'\'').ok_or("invalid syntax")?;
+        if rest != b"'" {
+            return Err(format!("malformed character constant: {shown}"));
+        }
+        let code = match code {
+            Unquoted::Char(c) => u32::from(c),
+            Unquoted::Byte(b) => u32::from(b),
+        };
+        Ok(Literal {
+            text: shown,
+            int: Some(code.into()),
+            uint: Some(code.into()),
+            float: Some(code.into()),
+            complex: None,
+        })
+    }
+
+    /// A complex constant such as `1+2i`.
+    pub(super) fn complex(text: &str) -> Result<Self, String> {
+        let body = text.strip_suffix('i').ok_or("syntax error scanning complex number")?;
+        let bytes = body.as_bytes();
+        let hex = body.trim_start_matches(['+', '-']).starts_with(['0'])
+            && body.trim_start_matches(['+', '-', '0']).starts_with(['x', 'X']);
+        let split = (1..bytes.len())
+            .rev()
+            .find(|&i| {
+                matches!(bytes[i], b'+' | b'-')
+                    && !(matches!(bytes[i - 1], b'p' | b'P') || !hex && matches!(bytes[i - 1], b'e' | b'E'))
+            })
+            .ok_or("syntax error scanning complex number")?;
+        let parts = parse_float(&body[..split]).zip(parse_float(&body[split..]));
+        let (re, im) = parts.ok_or("syntax error scanning complex number")?;
+        Ok(Self::from_complex(text, re, im))
+    }
+
+    fn from_complex(text: &str, re: f64, im: f64) -> Self {
+        let float = (im == 0.0).then_some(re);
+        Literal {
+            text: text.to_owned(),
+            int: float.and_then(exact_int),
+            uint: float.and_then(exact_uint),
+            float,
+            complex: Some((re, im)),
+        }
+    }
+
+    /// Any other number.
+    pub(super) fn number(text: &str) -> Result<Self, String> {
+        if let Some(im) = text.strip_suffix('i').and_then(parse_float) {
+            return Ok(Self::from_complex(text, 0.0, im));
+        }
+        let int = parse_int(text);
+        let uint = match int {
+            // -0 is unsigned as well.
+            Some(0) => Some(0),
+            _ => parse_uint(text),
+        };
+        let mut literal = Literal { text: text.to_owned(), int, uint, float: None, complex: None };
+        if let Some(i) = int {
+            literal.float = Some(i as f64);
+        } else if let Some(u) = uint {
+            literal.float = Some(u as f64);
+        } else if let Some(f) = parse_float(text) {
+            if !text.contains(['.', 'e', 'E', 'p', 'P']) {
+                return Err(format!("integer overflow: {}", crate::fmt::quoted(text.as_bytes())));
+            }
+            literal.float = Some(f);
+            literal.int = exact_int(f);
+            literal.uint = exact_uint(f);
+        } else {
+            return Err(format!("illegal number syntax: {}", crate::fmt::quoted(text.as_bytes())));
+        }
+        Ok(literal)
+    }
+}
+
+fn exact_int(f: f64) -> Option<i64> {
+    // The upper bound is exclusive: 2^63 itself does not fit.
+    (f.trunc() == f && (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&f))
+        .then_some(f as i64)
+}
+
+fn exact_uint(f: f64) -> Option<u64> {
+    (f.trunc() == f && (0.0..18_446_744_073_709_551_616.0).contains(&f)).then_some(f as u64)
+}
+
+/// Go's `strconv.ParseUint(text, 0, 64)`.
+fn parse_uint(text: &str) -> Option<u64> {
+    let lower = text.to_ascii_lowercase();
+    let (radix, digits) = match lower.as_bytes() {
+        [b'0', b'x', ..] => (16, &lower[2..]),
+        [b'0', b'b', ..] => (2, &lower[2..]),
+        [b'0', b'o', ..] => (8, &lower[2..]),
+        [b'0', _, ..] => (8, &lower[1..]),
+        _ => (10, &lower[..]),
+    };
+    if digits.contains('_') && !underscores_ok(&lower) || digits.starts_with(['+', '-']) {
+        return None;
+    }
+    u64::from_str_radix(&digits.replace('_', ""), radix).ok()
+}
+
+/// Go's `strconv.ParseInt(text, 0, 64)`, and what Sprig's conversions of strings to integers rest on.
+pub fn parse_int(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let magnitude = parse_uint(digits)?;
+    if negative {
+        if magnitude == 1 << 63 {
+            return Some(i64::MIN);
+        }
+        return i64::try_from(magnitude).ok().map(|m| -m);
+    }
+    i64::try_from(magnitude).ok()
+}
+
+/// Go's rule for underscores in literals: between digits, or between a base prefix and a digit.
+fn underscores_ok(lower: &str) -> bool {
+    let body = lower.trim_start_matches(['+', '-']).as_bytes();
+    let mut previous = '^';
+    let (mut rest, mut hex) = (body, false);
+    if body.len() >= 2 && body[0] == b'0' && matches!(body[1], b'b' | b'o' | b'x') {
+        previous = '0';
+        hex = body[1] == b'x';
+        rest = &body[2..];
+    }
+    for &b in rest {
+        if b.is_ascii_digit() || hex && b.is_ascii_hexdigit() {
+            previous = '0';
+        } else if b == b'_' {
+            if previous != '0' {
+                return false;
+            }
+            previous = '_';
+        } else {
+            if previous == '_' {
+                return false;
+            }
+            previous = '!';
+        }
+    }
+    previous != '_'
+}
+
+/// Go's `strconv.ParseFloat(text, 64)`, hexadecimal floats and underscores included; `None` as well for a value out of
+/// range.
+pub fn parse_float(text: &str) -> Option<f64> {
+    let lower = text.to_ascii_lowercase();
+    let unsigned = lower.trim_start_matches(['+', '-']);
+    if lower.len() - unsigned.len() > 1 {
+        return None;
+    }
+    match unsigned {
+        "inf" | "infinity" | "nan" => {
+            let value = if unsigned == "nan" { f64::NAN } else { f64::INFINITY };
+            return Some(if lower.starts_with('-') { -value } else { value });
+        }
+        _ => {}
+    }
+    if lower.contains('_') && !underscores_ok(&lower) {
+        return None;
+    }
+    let plain = lower.replace('_', "");
+    if unsigned.starts_with("0x") {
+        return parse_hex_float(&plain);
+    }
+    if !plain.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'+' | b'-')) {
+        return None;
+    }
+    plain.parse::<f64>().ok().filter(|f| f.is_finite())
+}
+
+fn parse_hex_float(lower: &str) -> Option<f64> {
+    let (sign, body) = match lower.strip_prefix('-') {
+        Some(body) => (-1.0, body),
+        None => (1.0, lower.strip_prefix('+').unwrap_or(lower)),
+    };
+    let (mantissa, exponent) = body.strip_prefix("0x")?.split_once('p')?;
+    let exponent: i32 = exponent.parse().ok()?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    let significant = digits.trim_start_matches('0');
+    if significant.len() > 13 {
+        // More than a double holds exactly: rounding hexadecimal ties is not worth its code.
+        return None;
+    }
+    let value = u64::from_str_radix(if significant.is_empty() { "0" } else { significant }, 16).ok()?;
+    let shift = exponent.checked_sub(i32::try_from(fraction.len()).ok()?.checked_mul(4)?)?;
+    let result = sign * value as f64 * 2f64.powi(shift);
+    result.is_finite().then_some(result)
+}
+
+/// Go's `strconv.Unquote` for a string in double quotes or back quotes; `None` is its "invalid syntax".
+pub(super) fn unquote(quoted: &[u8]) -> Option<Vec<u8>> {
+    let quote = *quoted.first()?;
+    let body = quoted.get(1..quoted.len() - 1)?;
+    if quote == b'`' {
+        return Some(body.iter().copied().filter(|b| *b != b'\r').collect());
+    }
+    let mut out = Vec::with_capacity(body.len());
+    let mut rest = body;
+    while !rest.is_empty() {
+        let (unquoted, tail) = unquote_char(rest, quote)?;
+        match unquoted {
+            Unquoted::Byte(b) => out.push(b),
+            // An invalid byte stays the byte it was.
+            Unquoted::Char(char::REPLACEMENT_CHARACTER) if rest.len() - tail.len() == 1 => out.push(rest[0]),
+            Unquoted::Char(c) => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+        rest = tail;
+    }
+    Some(out)
+}
+
+enum Unquoted {
+    Char(char),
+    Byte(u8),
+}
+
+/// Go's `strconv.UnquoteChar`.
+fn unquote_char(s: &[u8], quote: u8) -> Option<(Unquoted, &[u8])> {
+    let (c, width) = utf8::decode(s)?;
+    if c == char::from(quote) || c == '\n' {
+        return None;
+    }
+    if c != '\\' {
+        return Some((Unquoted::Char(c), &s[width..]));
+    }
+    let escape = *s.get(1)?;
+    let rest = &s[2..];
+    let simple = |c| Some((Unquoted::Char(c), rest));
+    match escape {
+        b'a' => simple('\x07'),
+        b'b' => simple('\x08'),
+        b'f' => simple('\x0c'),
+        b'n' => simple('\n'),
+        b'r' => simple('\r'),
+        b't' => simple('\t'),
+        b'v' => simple('\x0b'),
+        b'\\' => simple('\\'),
+        b'\'' | b'"' if escape == quote => simple(char::from(escape)),
+        b'x' => {
+            let (code, rest) = digits(rest, 2, 16)?;
+            Some((Unquoted::Byte(u8::try_from(code).ok()?), rest))
+        }
+        b'u' | b'U' => {
+            let (code, rest) = digits(rest, if escape == b'u' { 4 } else { 8 }, 16)?;
+            Some((Unquoted::Char(char::from_u32(code)?), rest))
+        }
+        b'0'..=b'7' => {
+            let (code, rest) = digits(&s[1..], 3, 8)?;
+            Some((Unquoted::Byte(u8::try_from(code).ok()?), rest))
+        }
+        _ => None,
+    }
+}
+
+fn digits(s: &[u8], count: usize, radix: u32) -> Option<(u32, &[u8])> {
+    let head = s.get(..count)?;
+    let mut code = 0u32;
+    for b in head {
+        code = code.checked_mul(radix)?.checked_add(char::from(*b).to_digit(radix)?)?;
+    }
+    Some((code, &s[count..]))
+}

@@ -1,0 +1,573 @@
+//! The parser: items to trees, with Go's checks and error texts.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::ast::{Branch, Command, Expr, ExprKind, Node, Pipe, Pos, TemplateCall, Tree};
+use super::lexer::{Item, Kind, Lexer};
+use super::number::{self, Literal};
+use crate::fmt::quoted;
+use crate::{Error, Str, builtin};
+
+/// Blocks and parentheses nest no deeper than this. Go has 10,000 for parentheses and no bound for blocks; the
+/// stack of an ordinary thread has to suffice here.
+const MAX_NESTING: usize = 200;
+
+/// Parses `text`; gives the template `name` itself and all it defines, each once.
+pub(crate) fn parse(name: &str, text: &[u8], functions: &HashSet<String>) -> Result<Vec<Tree>, Error> {
+    let keyword = |word: &str| !functions.contains(word);
+    let mut parser = Parser {
+        lexer: Lexer::new(text, keyword("break"), keyword("continue")),
+        functions,
+        source_name: Arc::from(name),
+        source: Arc::from(text),
+        state: State::default(),
+        nesting: 0,
+        trees: Vec::new(),
+    };
+    let root = parser.top()?;
+    parser.add(name.to_owned(), root)?;
+    Ok(parser.trees)
+}
+
+/// What each template being parsed has of its own: looking ahead and scope do not cross a `define`.
+struct State {
+    token: [Item; 3],
+    peeked: usize,
+    vars: Vec<Str>,
+    action_line: usize,
+    range_depth: usize,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        State {
+            token: [Item::none(), Item::none(), Item::none()],
+            peeked: 0,
+            vars: vec![Str::from("$")],
+            action_line: 0,
+            range_depth: 0,
+        }
+    }
+}
+
+struct Parser<'t> {
+    lexer: Lexer<'t>,
+    functions: &'t HashSet<String>,
+    source_name: Arc<str>,
+    source: Arc<[u8]>,
+    state: State,
+    nesting: usize,
+    trees: Vec<Tree>,
+}
+
+/// What ended a list of nodes.
+enum Ended {
+    End,
+    /// `else`; whether an `if` or `with` follows is still to be peeked.
+    Else,
+}
+
+enum Parsed {
+    Node(Node),
+    Ended(Ended),
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Control {
+    If,
+    With,
+    Range,
+}
+
+impl Control {
+    fn name(self) -> &'static str {
+        match self {
+            Control::If => "if",
+            Control::With => "with",
+            Control::Range => "range",
+        }
+    }
+}
+
+type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Parser<'_> {
+    fn next(&mut self) -> Item {
+        if self.state.peeked > 0 {
+            self.state.peeked -= 1;
+        } else {
+            self.state.token[0] = self.lexer.next_item();
+        }
+        self.state.token[self.state.peeked].clone()
+    }
+
+    fn backup(&mut self) {
+        self.state.peeked += 1;
+    }
+
+    fn backup2(&mut self, first: Item) {
+        self.state.token[1] = first;
+        self.state.peeked = 2;
+    }
+
+    fn backup3(&mut self, first: Item, second: Item) {
+        self.state.token[1] = second;
+        self.state.token[2] = first;
+        self.state.peeked = 3;
+    }
+
+    fn peek(&mut self) -> &Item {
+        if self.state.peeked == 0 {
+            self.state.peeked = 1;
+            self.state.token[0] = self.lexer.next_item();
+        }
+        &self.state.token[self.state.peeked - 1]
+    }
+
+    fn next_non_space(&mut self) -> Item {
+        loop {
+            let token = self.next();
+            if token.kind != Kind::Space {
+                return token;
+            }
+        }
+    }
+
+    fn peek_non_space(&mut self) -> Item {
+        let token = self.next_non_space();
+        self.backup();
+        token
+    }
+
+    fn error<T>(&self, message: impl Into<String>) -> Result<T> {
+        Err(Error::parse(&self.source_name, self.state.token[0].line, message.into()))
+    }
+
+    fn unexpected<T>(&self, token: &Item, context: &str) -> Result<T> {
+        if token.kind != Kind::Error {
+            return self.error(format!("unexpected {} in {context}", token.describe()));
+        }
+        let mut message = token.describe();
+        let started = self.state.action_line;
+        if started != 0 && started != token.line {
+            // Not "action in action".
+            let link = if message.ends_with(" action") { " started at" } else { " in action started at" };
+            message.push_str(&format!("{link} {}:{started}", self.source_name));
+        }
+        self.error(message)
+    }
+
+    fn expect(&mut self, kind: Kind, context: &str) -> Result<Item> {
+        let token = self.next_non_space();
+        if token.kind == kind { Ok(token) } else { self.unexpected(&token, context) }
+    }
+
+    fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        if self.nesting >= MAX_NESTING {
+            return self.error("max expression depth exceeded");
+        }
+        self.nesting += 1;
+        let result = parse(self);
+        self.nesting -= 1;
+        result
+    }
+
+    fn add(&mut self, name: String, root: Vec<Node>) -> Result<()> {
+        let tree = Tree { name, source_name: self.source_name.clone(), source: self.source.clone(), root };
+        match self.trees.iter_mut().find(|other| other.name == tree.name) {
+            None => self.trees.push(tree),
+            Some(other) if other.is_empty() => *other = tree,
+            Some(_) if tree.is_empty() => {}
+            Some(_) => {
+                let name = quoted(tree.name.as_bytes());
+                return self.error(format!("template: multiple definition of template {name}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn top(&mut self) -> Result<Vec<Node>> {
+        let mut root = Vec::new();
+        while self.peek().kind != Kind::Eof {
+            if self.peek().kind == Kind::LeftDelim {
+                let delim = self.next();
+                if self.next_non_space().kind == Kind::Define {
+                    self.own_state(Self::definition)?;
+                    continue;
+                }
+                self.backup2(delim);
+            }
+            match self.text_or_action()? {
+                Parsed::Node(node) => root.push(node),
+                Parsed::Ended(Ended::End) => return self.error("unexpected {{end}}"),
+                Parsed::Ended(Ended::Else) => return self.error("unexpected {{else}}"),
+            }
+        }
+        Ok(root)
+    }
+
+    /// Runs `parse` for a template inside this one.
+    fn own_state<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let outer = std::mem::take(&mut self.state);
+        let result = parse(self);
+        self.state = outer;
+        result
+    }
+
+    fn definition(&mut self) -> Result<()> {
+        const CONTEXT: &str = "define clause";
+        let token = self.next_non_space();
+        let name = self.template_name(&token, CONTEXT)?;
+        self.expect(Kind::RightDelim, CONTEXT)?;
+        let (root, ended) = self.item_list()?;
+        self.expect_end(ended, CONTEXT)?;
+        self.add(name, root)
+    }
+
+    fn expect_end(&mut self, ended: Ended, context: &str) -> Result<()> {
+        match ended {
+            Ended::End => Ok(()),
+            Ended::Else => self.error(format!("unexpected {{{{else}}}} in {context}")),
+        }
+    }
+
+    fn item_list(&mut self) -> Result<(Vec<Node>, Ended)> {
+        let mut list = Vec::new();
+        while self.peek_non_space().kind != Kind::Eof {
+            match self.text_or_action()? {
+                Parsed::Node(node) => list.push(node),
+                Parsed::Ended(ended) => return Ok((list, ended)),
+            }
+        }
+        self.error("unexpected EOF")
+    }
+
+    fn text_or_action(&mut self) -> Result<Parsed> {
+        let token = self.next_non_space();
+        match token.kind {
+            Kind::Text => Ok(Parsed::Node(Node::Text(token.val.into()))),
+            Kind::LeftDelim => {
+                self.state.action_line = token.line;
+                let result = self.action();
+                self.state.action_line = 0;
+                result
+            }
+            _ => self.unexpected(&token, "input"),
+        }
+    }
+
+    fn action(&mut self) -> Result<Parsed> {
+        let token = self.next_non_space();
+        let node = match token.kind {
+            Kind::Block => self.nested(Self::block)?,
+            Kind::Break => self.loop_control("{{break}}", Node::Break)?,
+            Kind::Continue => self.loop_control("{{continue}}", Node::Continue)?,
+            Kind::Else => {
+                let next = self.peek_non_space();
+                if !matches!(next.kind, Kind::If | Kind::With) {
+                    self.expect(Kind::RightDelim, "else")?;
+                }
+                return Ok(Parsed::Ended(Ended::Else));
+            }
+            Kind::End => {
+                self.expect(Kind::RightDelim, "end")?;
+                return Ok(Parsed::Ended(Ended::End));
+            }
+            Kind::If => self.nested(|p| p.control(Control::If))?,
+            Kind::With => self.nested(|p| p.control(Control::With))?,
+            Kind::Range => self.nested(|p| p.control(Control::Range))?,
+            Kind::Template => self.template_call()?,
+            _ => {
+                self.backup();
+                let pos = self.peek().pos;
+                Node::Action(pos, self.pipeline("command", Kind::RightDelim)?)
+            }
+        };
+        Ok(Parsed::Node(node))
+    }
+
+    fn loop_control(&mut self, text: &str, node: Node) -> Result<Node> {
+        let token = self.next_non_space();
+        if token.kind != Kind::RightDelim {
+            return self.unexpected(&token, text);
+        }
+        if self.state.range_depth == 0 {
+            return self.error(format!("{text} outside {{{{range}}}}"));
+        }
+        Ok(node)
+    }
+
+    fn control(&mut self, control: Control) -> Result<Node> {
+        let scope = self.state.vars.len();
+        let pipe = self.pipeline(control.name(), Kind::RightDelim)?;
+        let in_range = usize::from(control == Control::Range);
+        self.state.range_depth += in_range;
+        let (list, ended) = self.item_list()?;
+        self.state.range_depth -= in_range;
+        let otherwise = match ended {
+            Ended::End => None,
+            Ended::Else => Some(self.otherwise(control)?),
+        };
+        self.state.vars.truncate(scope);
+        let branch = Branch { pipe, list, otherwise };
+        Ok(match control {
+            Control::If => Node::If(branch),
+            Control::With => Node::With(branch),
+            Control::Range => Node::Range(branch),
+        })
+    }
+
+    /// After `else`: a list up to `end`, or another `if` or `with` that shares it.
+    fn otherwise(&mut self, control: Control) -> Result<Vec<Node>> {
+        let chained =
+            matches!((control, self.peek().kind), (Control::If, Kind::If) | (Control::With, Kind::With));
+        if chained {
+            self.next();
+            return Ok(vec![self.nested(|p| p.control(control))?]);
+        }
+        let (list, ended) = self.item_list()?;
+        match ended {
+            Ended::End => Ok(list),
+            Ended::Else => self.error("expected end; found {{else}}"),
+        }
+    }
+
+    fn block(&mut self) -> Result<Node> {
+        const CONTEXT: &str = "block clause";
+        let token = self.next_non_space();
+        let name = self.template_name(&token, CONTEXT)?;
+        let pipe = self.pipeline(CONTEXT, Kind::RightDelim)?;
+        self.own_state(|p| {
+            let (root, ended) = p.item_list()?;
+            p.expect_end(ended, CONTEXT)?;
+            p.add(name.clone(), root)
+        })?;
+        Ok(Node::Template(TemplateCall { pos: token.pos, name, pipe: Some(pipe) }))
+    }
+
+    fn template_call(&mut self) -> Result<Node> {
+        const CONTEXT: &str = "template clause";
+        let token = self.next_non_space();
+        let name = self.template_name(&token, CONTEXT)?;
+        let mut pipe = None;
+        if self.next_non_space().kind != Kind::RightDelim {
+            self.backup();
+            pipe = Some(self.pipeline(CONTEXT, Kind::RightDelim)?);
+        }
+        Ok(Node::Template(TemplateCall { pos: token.pos, name, pipe }))
+    }
+
+    fn template_name(&mut self, token: &Item, context: &str) -> Result<String> {
+        if !matches!(token.kind, Kind::String | Kind::RawString) {
+            return self.unexpected(token, context);
+        }
+        match number::unquote(&token.val) {
+            Some(name) => Ok(String::from_utf8_lossy(&name).into_owned()),
+            None => self.error("invalid syntax"),
+        }
+    }
+
+    fn pipeline(&mut self, context: &str, end: Kind) -> Result<Pipe> {
+        let pos = self.peek_non_space().pos;
+        let mut pipe = Pipe { pos, assign: false, decl: Vec::new(), cmds: Vec::new() };
+        self.declarations(&mut pipe, context)?;
+        loop {
+            let token = self.next_non_space();
+            match token.kind {
+                kind if kind == end => {
+                    self.check_pipeline(&pipe, context)?;
+                    return Ok(pipe);
+                }
+                Kind::Bool
+                | Kind::CharConstant
+                | Kind::Complex
+                | Kind::Dot
+                | Kind::Field
+                | Kind::Identifier
+                | Kind::Number
+                | Kind::Nil
+                | Kind::RawString
+                | Kind::String
+                | Kind::Variable
+                | Kind::LeftParen => {
+                    self.backup();
+                    pipe.cmds.push(self.command()?);
+                }
+                _ => return self.unexpected(&token, context),
+            }
+        }
+    }
+
+    fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Result<()> {
+        loop {
+            let variable = self.peek_non_space();
+            if variable.kind != Kind::Variable {
+                return Ok(());
+            }
+            self.next();
+            // A space after the variable may be needed again, to tell "$x .y" from "$x.y".
+            let after = self.peek().clone();
+            let next = self.peek_non_space();
+            if matches!(next.kind, Kind::Assign | Kind::Declare) {
+                pipe.assign = next.kind == Kind::Assign;
+                self.next_non_space();
+                self.declare(pipe, variable);
+                return Ok(());
+            }
+            if next.kind == Kind::Char && next.val == b"," {
+                self.next_non_space();
+                self.declare(pipe, variable);
+                if context == "range" && pipe.decl.len() < 2 {
+                    match self.peek_non_space().kind {
+                        Kind::Variable | Kind::RightDelim | Kind::RightParen => continue,
+                        _ => return self.error("range can only initialize variables"),
+                    }
+                }
+                return self.error(format!("too many declarations in {context}"));
+            }
+            if after.kind == Kind::Space {
+                self.backup3(variable, after);
+            } else {
+                self.backup2(variable);
+            }
+            return Ok(());
+        }
+    }
+
+    fn declare(&mut self, pipe: &mut Pipe, variable: Item) {
+        let name = Str::from(variable.val);
+        pipe.decl.push(name.clone());
+        self.state.vars.push(name);
+    }
+
+    fn check_pipeline(&self, pipe: &Pipe, context: &str) -> Result<()> {
+        if pipe.cmds.is_empty() {
+            return self.error(format!("missing value for {context}"));
+        }
+        for (i, cmd) in pipe.cmds.iter().enumerate().skip(1) {
+            let literal = cmd.args.first().is_some_and(|arg| arg.kind.is_literal());
+            if literal {
+                return self.error(format!("non executable command in pipeline stage {}", i + 1));
+            }
+        }
+        Ok(())
+    }
+
+    fn command(&mut self) -> Result<Command> {
+        let pos = self.peek_non_space().pos;
+        let mut args = Vec::new();
+        loop {
+            self.peek_non_space();
+            args.extend(self.operand()?);
+            let token = self.next();
+            match token.kind {
+                Kind::Space => continue,
+                Kind::RightDelim | Kind::RightParen => self.backup(),
+                Kind::Pipe => {}
+                _ => return self.unexpected(&token, "operand"),
+            }
+            break;
+        }
+        if args.is_empty() {
+            return self.error("empty command");
+        }
+        Ok(Command { pos, args })
+    }
+
+    /// A term, possibly followed by field accesses.
+    fn operand(&mut self) -> Result<Option<Expr>> {
+        let Some(term) = self.term()? else {
+            return Ok(None);
+        };
+        if self.peek().kind != Kind::Field {
+            return Ok(Some(term));
+        }
+        let pos = self.peek().pos;
+        let mut fields = Vec::new();
+        while self.peek().kind == Kind::Field {
+            fields.push(Str::from(&self.next().val[1..]));
+        }
+        let kind = match term.kind {
+            ExprKind::Field(mut first) => {
+                first.append(&mut fields);
+                ExprKind::Field(first)
+            }
+            ExprKind::Variable(name, mut first) => {
+                first.append(&mut fields);
+                ExprKind::Variable(name, first)
+            }
+            ref kind if kind.is_literal() => {
+                let shown = quoted(term.to_string().as_bytes());
+                return self.error(format!("unexpected . after term {shown}"));
+            }
+            _ => ExprKind::Chain(Box::new(term), fields),
+        };
+        Ok(Some(Expr { pos, kind }))
+    }
+
+    fn term(&mut self) -> Result<Option<Expr>> {
+        let token = self.next_non_space();
+        let pos: Pos = token.pos;
+        let kind = match token.kind {
+            Kind::Identifier => self.function(&token)?,
+            Kind::Dot => ExprKind::Dot,
+            Kind::Nil => ExprKind::Nil,
+            Kind::Variable => {
+                let name = Str::from(token.val);
+                if !self.state.vars.contains(&name) {
+                    return self.error(format!("undefined variable {}", quoted(&name)));
+                }
+                ExprKind::Variable(name, Vec::new())
+            }
+            Kind::Field => ExprKind::Field(vec![Str::from(&token.val[1..])]),
+            Kind::Bool => ExprKind::Bool(token.val == b"true"),
+            Kind::CharConstant | Kind::Complex | Kind::Number => self.number(&token)?,
+            Kind::LeftParen => {
+                let pipe = self.nested(|p| p.pipeline("parenthesized pipeline", Kind::RightParen))?;
+                return Ok(Some(Expr { pos: pipe.pos, kind: ExprKind::Pipe(Box::new(pipe)) }));
+            }
+            Kind::String | Kind::RawString => match number::unquote(&token.val) {
+                Some(value) => ExprKind::String { quoted: token.val.into(), value: value.into() },
+                None => return self.error("invalid syntax"),
+            },
+            _ => {
+                self.backup();
+                return Ok(None);
+            }
+        };
+        Ok(Some(Expr { pos, kind }))
+    }
+
+    fn function(&self, token: &Item) -> Result<ExprKind> {
+        match std::str::from_utf8(&token.val) {
+            Ok(name) if self.functions.contains(name) || builtin::Builtin::named(name).is_some() => {
+                Ok(ExprKind::Function(name.into()))
+            }
+            _ => self.error(format!("function {} not defined", quoted(&token.val))),
+        }
+    }
+
+    fn number(&self, token: &Item) -> Result<ExprKind> {
+        let text = String::from_utf8_lossy(&token.val);
+        let literal = match token.kind {
+            Kind::CharConstant => Literal::character(&token.val),
+            Kind::Complex => Literal::complex(&text),
+            _ => Literal::number(&text),
+        };
+        match literal {
+            Ok(literal) => Ok(ExprKind::Number(Box::new(literal))),
+            Err(message) => self.error(message),
+        }
+    }
+}
+
+impl ExprKind {
+    /// Whether it can be neither a pipeline's later stage nor have fields.
+    fn is_literal(&self) -> bool {
+        matches!(
+            self,
+            ExprKind::Bool(_) | ExprKind::Dot | ExprKind::Nil | ExprKind::Number(_) | ExprKind::String { .. }
+        )
+    }
+}

@@ -1,0 +1,85 @@
+//! [`TemplateSet`]: parsed templates that can call each other by name.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::Error;
+use crate::parse::{self, Tree};
+
+/// A set of parsed templates. Immutable while it runs, `Send` and `Sync`: parse once, keep it (in an `Arc`), run it on
+/// any thread with an [`Executor`](crate::Executor) of that thread's.
+///
+/// ```
+/// use go_template::TemplateSet;
+/// let mut set = TemplateSet::new(["include", "toYaml"]);
+/// set.parse("chart/templates/_helpers.tpl", r#"{{ define "name" }}web{{ end }}"#)?;
+/// set.parse("chart/templates/svc.yaml", r#"name: {{ template "name" . }}"#)?;
+/// assert!(set.contains("name"));
+/// # Ok::<(), go_template::Error>(())
+/// ```
+#[derive(Clone, Default, Debug)]
+pub struct TemplateSet {
+    name: String,
+    functions: Arc<HashSet<String>>,
+    templates: HashMap<String, Arc<Tree>>,
+}
+
+impl TemplateSet {
+    /// An empty set whose templates may call the functions named, besides the built-in ones.
+    pub fn new<S: Into<String>>(functions: impl IntoIterator<Item = S>) -> Self {
+        TemplateSet {
+            name: String::new(),
+            functions: Arc::new(functions.into_iter().map(Into::into).collect()),
+            templates: HashMap::new(),
+        }
+    }
+
+    /// Names the set's root template, as `template.New` does in Go: error texts mention it (`no template "x"
+    /// associated with template "gotpl"`).
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// The name of the root template; empty if none was given.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Parses `text` as the template `name` and adds it and the templates it defines. A definition replaces an
+    /// earlier one of its name, unless it is empty (only space and comments); twice in one text is an error (both
+    /// Go's rules).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) with Go's text; the set is unchanged then.
+    pub fn parse(&mut self, name: &str, text: impl AsRef<[u8]>) -> Result<(), Error> {
+        for tree in parse::parse(name, text.as_ref(), &self.functions)? {
+            match self.templates.get(&tree.name) {
+                Some(_) if tree.is_empty() => {}
+                _ => {
+                    self.templates.insert(tree.name.clone(), Arc::new(tree));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is a template `name`.
+    pub fn contains(&self, name: &str) -> bool {
+        self.templates.contains_key(name)
+    }
+
+    /// The names of the templates, in no order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.templates.keys().map(String::as_str)
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Arc<Tree>> {
+        self.templates.get(name)
+    }
+
+    pub(crate) fn functions(&self) -> &HashSet<String> {
+        &self.functions
+    }
+}

@@ -1,0 +1,83 @@
+//! Arguments of functions, after the executor has checked their types, and Go's words for what goes wrong.
+
+use go_template::{Executor, Func, FuncError, List, Map, Str, Type, Value};
+
+pub(crate) type Answer = Result<Value, FuncError>;
+
+/// What Go says where a nil type is asked for its kind.
+pub(crate) const NIL_DEREFERENCE: &str = "runtime error: invalid memory address or nil pointer dereference";
+
+/// The string at `index`; the executor has checked that it is one.
+pub(crate) fn str(args: &[Value], index: usize) -> Str {
+    args.get(index).and_then(Value::as_str).cloned().unwrap_or_default()
+}
+
+/// The text at `index`, invalid bytes replaced.
+pub(crate) fn text(args: &[Value], index: usize) -> String {
+    str(args, index).to_str().into_owned()
+}
+
+/// The `int` or `int64` at `index`.
+pub(crate) fn int(args: &[Value], index: usize) -> i64 {
+    match args.get(index) {
+        Some(Value::Int(i) | Value::Int64(i)) => *i,
+        _ => 0,
+    }
+}
+
+/// The map at `index`.
+pub(crate) fn map(args: &[Value], index: usize) -> Map {
+    args.get(index).and_then(Value::as_map).unwrap_or_else(|| Map::nil(Type::ANY_MAP))
+}
+
+/// Any value at `index`.
+pub(crate) fn any(args: &[Value], index: usize) -> Value {
+    args.get(index).cloned().unwrap_or_default()
+}
+
+/// The elements of a list, of bytes, or of a host's named slice; else its kind, for the error text. Nil has no kind,
+/// which Go trips over.
+pub(crate) fn items(
+    exec: &mut Executor<'_>,
+    value: &Value,
+) -> Result<Result<Vec<Value>, &'static str>, FuncError> {
+    let items = match value.plain() {
+        Value::Nil => return Err(NIL_DEREFERENCE.into()),
+        Value::List(list) => list.to_vec(),
+        Value::Bytes(bytes) => {
+            bytes.iter().map(|byte| Value::Number(go_template::Number::Uint8(*byte))).collect()
+        }
+        other => return Ok(Err(other.kind())),
+    };
+    exec.charge(items.len() as u64)?;
+    Ok(Ok(items))
+}
+
+/// A new `[]interface {}`.
+pub(crate) fn list(items: Vec<Value>) -> Value {
+    Value::List(List::new(items))
+}
+
+/// Go's `fmt.Sprintf("%v")`, which for strings, bytes and types with a text of their own is that.
+pub(crate) fn strval(exec: &mut Executor<'_>, value: &Value) -> Result<Str, FuncError> {
+    match value {
+        Value::String(text) | Value::Bytes(text) => Ok(text.clone()),
+        other => exec.sprint(std::slice::from_ref(other)),
+    }
+}
+
+/// A string result, charged to the budget of output.
+pub(crate) fn made(exec: &mut Executor<'_>, text: impl Into<Str>) -> Answer {
+    let text = text.into();
+    exec.charge_bytes(text.len() as u64)?;
+    exec.charge(text.len() as u64 / 64)?;
+    Ok(Value::String(text))
+}
+
+/// A function of one text to another.
+pub(crate) fn text_func(body: fn(&str) -> String) -> Func {
+    Func::new(&[Type::String], move |exec, args| {
+        let result = body(&text(args, 0));
+        made(exec, result)
+    })
+}

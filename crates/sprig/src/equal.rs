@@ -1,0 +1,57 @@
+//! Go's `reflect.DeepEqual`.
+
+use std::rc::Rc;
+
+use go_template::Value;
+
+/// Values nested deeper than this count as different: they may contain themselves.
+const MAX_DEPTH: usize = 200;
+
+/// Whether the values are of the same type and hold the same, all the way down. Nil and empty collections differ, and
+/// so do `1` and `1.0`.
+///
+/// ```
+/// use go_template::Value;
+/// assert!(sprig::deep_equal(&Value::Int(1), &Value::Int(1)));
+/// assert!(!sprig::deep_equal(&Value::Int(1), &Value::Float64(1.0)));
+/// ```
+pub fn deep_equal(a: &Value, b: &Value) -> bool {
+    equal(a, b, 0)
+}
+
+fn equal(a: &Value, b: &Value, depth: usize) -> bool {
+    if depth > MAX_DEPTH || a.ty() != b.ty() {
+        return false;
+    }
+    match (a, b) {
+        (Value::Nil, Value::Nil) | (Value::NilPointer(_), Value::NilPointer(_)) => true,
+        (Value::Bool(a), Value::Bool(b)) => a == b,
+        (Value::Int(a), Value::Int(b)) | (Value::Int64(a), Value::Int64(b)) => a == b,
+        (Value::Float64(a), Value::Float64(b)) => a == b,
+        (Value::Number(a), Value::Number(b)) => a == b,
+        (Value::String(a), Value::String(b)) | (Value::Bytes(a), Value::Bytes(b)) => a == b,
+        (Value::List(a), Value::List(b)) => {
+            a.same(b)
+                || a.is_nil() == b.is_nil()
+                    && a.len() == b.len()
+                    && a.items().iter().zip(b.items().iter()).all(|(a, b)| equal(a, b, depth + 1))
+        }
+        (Value::Map(a), Value::Map(b)) => {
+            a.same(b)
+                || a.is_nil() == b.is_nil()
+                    && a.len() == b.len()
+                    && a.borrow()
+                        .iter()
+                        .zip(b.borrow().iter())
+                        .all(|(a, b)| a.0 == b.0 && equal(a.1, b.1, depth + 1))
+        }
+        (Value::Object(x), Value::Object(y)) => {
+            Rc::ptr_eq(x, y)
+                || match (x.data(), y.data()) {
+                    (Some(x), Some(y)) => equal(&x, &y, depth + 1),
+                    _ => false,
+                }
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,122 @@
+//! Numbers: everything is cast first, integers are `int64` and wrap.
+
+use go_template::{Executor, Func, FuncError, List, Type, Value};
+
+use crate::Entry;
+use crate::args::{Answer, int, made, text};
+use crate::cast::{to_float, to_int};
+
+const ANY: Type = Type::Any;
+
+pub(crate) fn table() -> Vec<Entry> {
+    vec![
+        ("atoi", Func::new(&[Type::String], |_, a| Ok(Value::Int(atoi(&text(a, 0)))))),
+        ("int", Func::new(&[ANY], |_, a| Ok(Value::Int(to_int(&a[0]))))),
+        ("int64", Func::new(&[ANY], |_, a| Ok(Value::Int64(to_int(&a[0]))))),
+        ("float64", Func::new(&[ANY], |_, a| Ok(Value::Float64(to_float(&a[0]))))),
+        ("toDecimal", Func::new(&[ANY], to_decimal)),
+        ("add1", Func::new(&[ANY], |_, a| Ok(Value::Int64(to_int(&a[0]).wrapping_add(1))))),
+        ("add", Func::variadic(&[ANY], |_, a| Ok(Value::Int64(fold(0, a, i64::wrapping_add))))),
+        ("sub", Func::new(&[ANY, ANY], |_, a| Ok(Value::Int64(to_int(&a[0]).wrapping_sub(to_int(&a[1])))))),
+        ("mul", Func::variadic(&[ANY, ANY], |_, a| Ok(Value::Int64(fold(1, a, i64::wrapping_mul))))),
+        ("div", Func::new(&[ANY, ANY], |_, a| divide(a, i64::wrapping_div))),
+        ("mod", Func::new(&[ANY, ANY], |_, a| divide(a, i64::wrapping_rem))),
+        ("max", Func::variadic(&[ANY, ANY], |_, a| Ok(Value::Int64(fold(i64::MIN, a, i64::max))))),
+        ("biggest", Func::variadic(&[ANY, ANY], |_, a| Ok(Value::Int64(fold(i64::MIN, a, i64::max))))),
+        ("min", Func::variadic(&[ANY, ANY], |_, a| Ok(Value::Int64(fold(i64::MAX, a, i64::min))))),
+        ("maxf", Func::variadic(&[ANY, ANY], |_, a| Ok(Value::Float64(fold_floats(a, f64::max))))),
+        ("minf", Func::variadic(&[ANY, ANY], |_, a| Ok(Value::Float64(fold_floats(a, f64::min))))),
+        ("ceil", Func::new(&[ANY], |_, a| Ok(Value::Float64(to_float(&a[0]).ceil())))),
+        ("floor", Func::new(&[ANY], |_, a| Ok(Value::Float64(to_float(&a[0]).floor())))),
+        ("round", Func::variadic(&[ANY, Type::Int, Type::Float64], |_, a| Ok(Value::Float64(round(a))))),
+        ("until", Func::new(&[Type::Int], |exec, a| until(exec, int(a, 0)))),
+        (
+            "untilStep",
+            Func::new(&[Type::Int, Type::Int, Type::Int], |exec, a| {
+                let steps = steps(exec, int(a, 0), int(a, 1), int(a, 2))?;
+                Ok(ints(steps))
+            }),
+        ),
+        ("seq", Func::variadic(&[Type::Int], seq)),
+    ]
+}
+
+/// `strconv.Atoi` without its error: zero for what is no number, the limit for what is too large.
+fn atoi(text: &str) -> i64 {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return 0;
+    }
+    text.parse().unwrap_or(if text.starts_with('-') { i64::MIN } else { i64::MAX })
+}
+
+fn to_decimal(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
+    let text = exec.sprint(args)?;
+    Ok(Value::Int64(i64::from_str_radix(&text.to_str(), 8).unwrap_or(0)))
+}
+
+fn fold(start: i64, args: &[Value], combine: fn(i64, i64) -> i64) -> i64 {
+    args.iter().map(to_int).fold(start, combine)
+}
+
+fn fold_floats(args: &[Value], combine: fn(f64, f64) -> f64) -> f64 {
+    args.iter().map(to_float).reduce(combine).unwrap_or(0.0)
+}
+
+fn divide(args: &[Value], operation: fn(i64, i64) -> i64) -> Answer {
+    match (to_int(&args[0]), to_int(&args[1])) {
+        (_, 0) => Err("runtime error: integer divide by zero".into()),
+        (a, b) => Ok(Value::Int64(operation(a, b))),
+    }
+}
+
+fn round(args: &[Value]) -> f64 {
+    let threshold = args.get(2).map_or(0.5, to_float);
+    let power = 10f64.powf(int(args, 1) as f64);
+    let digits = power * to_float(&args[0]);
+    let rounded = if digits.fract() >= threshold { digits.ceil() } else { digits.floor() };
+    rounded / power
+}
+
+fn until(exec: &mut Executor<'_>, count: i64) -> Answer {
+    Ok(ints(steps(exec, 0, count, if count < 0 { -1 } else { 1 })?))
+}
+
+fn ints(steps: Vec<i64>) -> Value {
+    List::typed(Type::List(&Type::Int), steps.into_iter().map(Value::Int).collect()).into()
+}
+
+/// From `start` up or down to before `stop`.
+fn steps(exec: &mut Executor<'_>, start: i64, stop: i64, step: i64) -> Result<Vec<i64>, FuncError> {
+    let toward = if stop < start { step < 0 } else { step > 0 };
+    if !toward {
+        return Ok(Vec::new());
+    }
+    let count = start.abs_diff(stop).div_ceil(step.unsigned_abs());
+    exec.charge(count)?;
+    exec.charge_bytes(count.saturating_mul(24))?;
+    Ok((0..count).map(|i| start.wrapping_add((i as i64).wrapping_mul(step))).collect())
+}
+
+fn seq(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
+    let numbers = match (args.len(), int(args, 0), int(args, 1), int(args, 2)) {
+        (1, end, ..) => {
+            let step = if end < 1 { -1 } else { 1 };
+            steps(exec, 1, end.saturating_add(step), step)?
+        }
+        (2, start, end, _) => {
+            let step = if end < start { -1 } else { 1 };
+            steps(exec, start, end.saturating_add(step), step)?
+        }
+        (3, start, step, end) => {
+            if end < start && step > 0 {
+                return Ok("".into());
+            }
+            let increment = if end < start { -1 } else { 1 };
+            steps(exec, start, end.saturating_add(increment), step)?
+        }
+        _ => return Ok("".into()),
+    };
+    let texts: Vec<String> = numbers.iter().map(i64::to_string).collect();
+    made(exec, texts.join(" "))
+}
