@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use integration_tests::windlass::project;
-use integration_tests::{Access, GitRepository, ImagePush, Service, Testbed, Worktree, eventually};
+use integration_tests::{Access, Exit, GitRepository, ImagePush, Service, Testbed, Worktree, eventually};
 use serde_json::Value;
 
 const SOON: Duration = Duration::from_secs(60);
@@ -144,7 +144,7 @@ impl<'a> Stage<'a> {
 
     async fn ends_well(&mut self) -> anyhow::Result<()> {
         let exit = self.service.terminate(SOON).await?;
-        ensure!(exit.to_string().contains('0'), "{} ended with {exit}", self.namespace);
+        ensure!(matches!(exit, Exit::Code(0)), "{} ended with {exit}", self.namespace);
         Ok(())
     }
 }
@@ -178,7 +178,7 @@ async fn from_key_to_namespaces(bed: &Testbed) -> anyhow::Result<()> {
 
     let denied = stage.remote_becomes("CODE_DENIED").await?;
     ensure!(denied.contains("deploy key with write access") && denied.contains(&key), "{denied}");
-    let refused = stage.sync().await.unwrap_err().to_string();
+    let refused = stage.sync().await.err().context("the remote was reached")?.to_string();
     ensure!(refused.contains("Unavailable") && refused.contains(&key), "{refused}");
 
     stage.repository.add_deploy_key(&key, Access::ReadWrite)?;
@@ -396,9 +396,9 @@ async fn sources_are_served(bed: &Testbed) -> anyhow::Result<()> {
         first.contains("\"fileCount\": 2") && first.contains("sha256:") && first.contains("\"last\": true"),
         "{first}"
     );
-    let climbing = fetch("../releases").await.unwrap_err().to_string();
+    let climbing = fetch("../releases").await.err().context("it climbed out")?.to_string();
     ensure!(climbing.contains("InvalidArgument"), "{climbing}");
-    let absent = fetch("absent").await.unwrap_err().to_string();
+    let absent = fetch("absent").await.err().context("it was found")?.to_string();
     ensure!(absent.contains("NotFound"), "{absent}");
 
     let revision = stage.push(&developer, &[("charts/app/values.yaml", "a: 2\n")]).await?;

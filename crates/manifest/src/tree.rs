@@ -16,13 +16,13 @@ pub fn chart_directories<'a>(paths: impl IntoIterator<Item = &'a str>) -> BTreeS
         .collect()
 }
 
-/// Whether the file at `path` is to be applied: it ends in `.yaml`, `.yml` or `.json` and stands neither below
-/// `charts_path` (empty: there is none) nor in or below a chart directory ([`chart_directories`]).
+/// Whether the file at `path` is to be applied: it ends in `.yaml` or `.yml`, as Flux v1 has it (a `package.json` is no
+/// manifest), and stands neither below `charts_path` (empty: there is none) nor in or below a chart directory ([`chart_directories`]).
 ///
 /// Paths are relative to the repository's root, with `/` between directories.
 #[must_use]
 pub fn is_manifest(path: &str, charts: &BTreeSet<&str>, charts_path: &str) -> bool {
-    let named = [".yaml", ".yml", ".json"].iter().any(|extension| path.ends_with(extension));
+    let named = [".yaml", ".yml"].iter().any(|extension| path.ends_with(extension));
     let charts_path = charts_path.trim_matches('/');
     let mut above = std::iter::successors(parent(path), |directory| parent(directory));
     named
@@ -61,7 +61,7 @@ mod tests {
         let applied = |charts_path| -> Vec<&str> {
             paths.into_iter().filter(|path| is_manifest(path, &charts, charts_path)).collect()
         };
-        let rest = ["apps/website.yaml", "releases/dev/a.yaml", "ns.yml", "b.json", "MyChart.yaml"];
+        let rest = ["apps/website.yaml", "releases/dev/a.yaml", "ns.yml", "MyChart.yaml"];
         assert_eq!(applied("charts"), rest);
         assert_eq!(applied("/charts/"), rest);
         assert_eq!(applied(""), [&["charts/loose.yaml"], &rest[..]].concat());

@@ -131,3 +131,12 @@ affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
+
+{{- /* What it takes to apply a Role that holds more than the service itself may do. */ -}}
+{{- define "windlass.grant" -}}
+{{- if .Values.rbac.grantRoles }}
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [roles, clusterroles]
+  verbs: [bind, escalate]
+{{- end }}
+{{- end -}}

@@ -65,9 +65,8 @@ impl Worktree {
     /// As cp tells.
     pub async fn copy_in(&self, from: &Path, to: &str) -> anyhow::Result<()> {
         let to = self.folder.join(to);
-        if from.is_dir() {
-            std::fs::create_dir_all(&to).with_context(|| format!("cannot make {}", to.display()))?;
-        }
+        let folder = if from.is_dir() { &to } else { to.parent().context("a path without a folder")? };
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let from = if from.is_dir() { format!("{}/.", from.display()) } else { from.display().to_string() };
         let args = ["-R", &from, &to.display().to_string()];
         Invocation::new(&self.shared.host, "cp").args(args).run().await.map(drop)
