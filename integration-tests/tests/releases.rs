@@ -53,6 +53,7 @@ impl Setup {
                 format!("--git-url={}", repository.url()),
                 format!("--known-hosts-file={}", bed.git_server().known_hosts_file().display()),
                 "--git-poll-interval=300ms".to_owned(),
+                "--git-branch=main".to_owned(),
                 format!("--namespace={NAMESPACE}"),
                 format!("--state-dir={}", bed.folder().join("git-syncer").display()),
             ],
@@ -184,9 +185,9 @@ async fn write_charts(bed: &Testbed, worktree: &Worktree) -> anyhow::Result<()> 
         "apiVersion: v1\nkind: Service\nmetadata: {name: invalid}\nspec: {ports: [{port: 0}]}\n",
     )?;
     worktree.write("charts/parts/Chart.yaml", chart("parts"))?;
-    worktree.write("charts/parts/values.yaml", "n: 1\nsecond: true\n")?;
+    worktree.write("charts/parts/values.yaml", "number: 1\nsecond: true\n")?;
     worktree.write("charts/parts/templates/a.yaml", concat!(
-        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"{{ .Release.Name }}-a\"}\ndata: {n: \"{{ .Values.n }}\"}\n",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"{{ .Release.Name }}-a\"}\ndata: {number: \"{{ .Values.number }}\"}\n",
         "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: \"{{ .Release.Name }}-kept\"\n",
         "  annotations: {helm.sh/resource-policy: keep}\n",
         "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: \"{{ .Release.Name }}\"}\n",
@@ -253,7 +254,7 @@ async fn upgrades_follow_values_and_chart(setup: &Setup) -> anyhow::Result<()> {
     tree.write("charts/parts/values.yaml", values)?;
     tree.write(
         "releases/parts.yaml",
-        release("dev", "parts", "{chartGitPath: parts, releaseName: parts, values: {n: 2}}"),
+        release("dev", "parts", "{chartGitPath: parts, releaseName: parts, values: {number: 2}}"),
     )?;
     tree.commit_and_push("Change values").await?;
     let twice = ["1 superseded web-0.1.0 Install complete", "2 deployed web-0.1.0 Upgrade complete"];
@@ -265,7 +266,10 @@ async fn upgrades_follow_values_and_chart(setup: &Setup) -> anyhow::Result<()> {
     setup.wait_history("dev", "parts", &parts).await?;
     ensure!(!setup.exists(&["service", "parts-b", "-n", "dev"]).await?, "what left the chart is deleted");
     let map = setup.json(&["get", "configmap", "parts-a", "-n", "dev", "--show-managed-fields"]).await?;
-    ensure!(map["data"]["n"] == "2" && map["metadata"]["managedFields"][0]["manager"] == "helm", "{map}");
+    ensure!(
+        map["data"]["number"] == "2" && map["metadata"]["managedFields"][0]["manager"] == "helm",
+        "{map}"
+    );
 
     let chart = tree.read("charts/web/Chart.yaml")?.replace("version: 0.1.0", "version: 0.1.1");
     tree.write("charts/web/Chart.yaml", chart)?;
@@ -355,8 +359,12 @@ async fn bad_input_is_named_and_stops_nothing(setup: &Setup) -> anyhow::Result<(
     // The good one among them, and a second claim to its release.
     bed.kubectl_apply(&release("bad", "good", "{chartGitPath: parts, releaseName: good}")).await?;
     setup.wait_ready("bad", "good", "True", "ReleaseReady").await?;
-    bed.kubectl_apply(&release("bad", "thief", "{chartGitPath: parts, releaseName: good, values: {n: 9}}"))
-        .await?;
+    bed.kubectl_apply(&release(
+        "bad",
+        "thief",
+        "{chartGitPath: parts, releaseName: good, values: {number: 9}}",
+    ))
+    .await?;
     let message = setup.wait_ready("bad", "thief", "False", "InvalidSpec").await?;
     ensure!(message.contains("belongs to FluxHelmRelease good"), "{message}");
     bed.kubectl(&["delete", "fhr", "thief", "-n", "bad"]).await?;
@@ -412,7 +420,7 @@ async fn grpc_tells_the_same(setup: &Setup) -> anyhow::Result<()> {
         all["releases"].as_array().into_iter().flatten().map(|release| &release["releaseName"]).collect();
     ensure!(names == ["parts", "dev-web"], "{all}");
     let one = call("GetRelease", r#"{"namespace": "dev", "name": "parts"}"#).await?;
-    ensure!(one["values"]["n"] == 2 && one["history"][0]["description"] == "Upgrade complete", "{one}");
+    ensure!(one["values"]["number"] == 2 && one["history"][0]["description"] == "Upgrade complete", "{one}");
     let looked = call("Reconcile", r#"{"namespace": "dev", "name": "parts"}"#).await?;
     ensure!(looked["release"]["revision"] == 2, "{looked}");
     Ok(())
@@ -499,7 +507,8 @@ async fn a_kill_at_any_step_changes_nothing_in_the_end() -> anyhow::Result<()> {
         let (n, revision) = (index + 10, index + 2);
         // Every other revision has the Service, so that there is something to delete.
         let second = index % 2 == 1;
-        let spec = format!("{{chartGitPath: parts, releaseName: k0, values: {{n: {n}, second: {second}}}}}");
+        let spec =
+            format!("{{chartGitPath: parts, releaseName: k0, values: {{number: {n}, second: {second}}}}}");
         killed_at(&mut setup, point, &release("dev", "k0", &spec))
             .await
             .with_context(|| (*point).to_owned())?;
@@ -511,7 +520,7 @@ async fn a_kill_at_any_step_changes_nothing_in_the_end() -> anyhow::Result<()> {
         ensure!(history.last() == Some(&last), "{point}: {history:?}");
         ensure!(setup.exists(&["service", "k0-b", "-n", "dev"]).await? == second, "{point}: the Service");
         let map = setup.json(&["get", "configmap", "k0-a", "-n", "dev"]).await?;
-        ensure!(map["data"]["n"] == n.to_string(), "{point}: {map}");
+        ensure!(map["data"]["number"] == n.to_string().as_str(), "{point}: {map}");
     }
     for (index, point) in
         ["purge.after-mark", "purge.after-objects", "purge.record", "purge.before-finalizer"]

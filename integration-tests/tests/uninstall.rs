@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
+use integration_tests::eventually;
 use integration_tests::story::{self, Narrator, Outcome, Stage, Step, Told};
 use integration_tests::windlass::{NAMESPACE, rendered};
-use integration_tests::eventually;
 
 struct Silent;
 
@@ -56,7 +56,8 @@ async fn an_uninstall_leaves_every_release_running() {
         .unwrap();
     let exit = hook.wait_exit(Duration::from_secs(60)).await.unwrap();
     assert!(exit.success(), "{exit}: {}", hook.log());
-    let replicas = ["-n", "flux", "get", "deployment", "windlass-release-operator", "-o", "jsonpath={.spec.replicas}"];
+    let replicas =
+        ["-n", "flux", "get", "deployment", "windlass-release-operator", "-o", "jsonpath={.spec.replicas}"];
     assert_eq!(bed.kubectl(&replicas).await.unwrap(), "0", "the operator is stopped first");
 
     // Then the CRD goes, and with it every object: no finalizer holds it, and nothing is purged.

@@ -8,9 +8,8 @@ use std::sync::Arc;
 
 use api::source::v1::source_service_server::SourceServiceServer;
 use api::sync::v1::sync_service_server::SyncServiceServer;
-use service_kit::Access;
+use service_kit::{Access, Services};
 use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
 
 use crate::git::Repository;
 use crate::sources::Sources;
@@ -33,8 +32,8 @@ pub struct Edge {
 }
 
 /// The services.
-pub fn routes(edge: Edge) -> Routes {
-    Routes::new(SyncServiceServer::new(edge.clone())).add_service(SourceServiceServer::new(edge))
+pub fn services(edge: Edge) -> Services {
+    Services::new().with(SyncServiceServer::new(edge.clone())).with(SourceServiceServer::new(edge))
 }
 
 /// Who may call what, when callers have certificates.

@@ -79,7 +79,7 @@ pub(crate) async fn run(args: Args, kit: Kit) -> Result<(), BoxError> {
         Ok(())
     });
     let edge = Edge { shared, sync: handle, repository, sources, shutdown: kit.shutdown.clone() };
-    kit.serve(grpc::access(), grpc::routes(edge)).await?;
+    kit.serve(grpc::access(), grpc::services(edge)).await?;
     Ok(())
 }
 

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use api::image::v1::image_service_server::ImageServiceServer;
 use service_kit::args::seconds;
-use service_kit::{Access, BoxError, Kit, KitArgs, Service, chain};
+use service_kit::{Access, BoxError, Kit, KitArgs, Service, Services, chain};
 use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
 
 use crate::grpc::ImageServer;
 use crate::metrics::Metrics;
@@ -105,7 +104,7 @@ impl Service for Args {
             futures::future::join_all(workers).await;
             Ok(())
         });
-        kit.serve(access, Routes::new(ImageServiceServer::new(server))).await?;
+        kit.serve(access, Services::new().with(ImageServiceServer::new(server))).await?;
         Ok(())
     }
 }

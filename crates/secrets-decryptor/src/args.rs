@@ -5,9 +5,8 @@ use std::net::SocketAddr;
 use api::sealing::v1::sealing_service_server::SealingServiceServer;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
-use service_kit::{Access, BoxError, Kit, KitArgs, Service};
+use service_kit::{Access, BoxError, Kit, KitArgs, Service, Services};
 use tokio::net::TcpListener;
-use tonic::service::Routes;
 
 use crate::grpc::Sealing;
 use crate::metrics::Metrics;
@@ -67,8 +66,8 @@ impl Service for Args {
         let access = Access::closed()
             .allow("/windlass.sealing.v1.SealingService/", &["git-syncer", "console", "windlass"]);
         let sealing = SealingServiceServer::new(Sealing::new(keys)).max_decoding_message_size(REQUEST_MAX);
-        let routes = Routes::new(sealing);
-        kit.serve(access, routes).await?;
+        let services = Services::new().with(sealing);
+        kit.serve(access, services).await?;
         Ok(())
     }
 }

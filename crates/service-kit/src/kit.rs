@@ -8,14 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::service::Routes;
 use tracing::Instrument as _;
 
 use crate::access::Access;
 use crate::args::KitArgs;
 use crate::http::Readiness;
 use crate::run::BoxError;
-use crate::server::{self, ServeError};
+use crate::server::{self, ServeError, Services};
 use crate::telemetry::chain;
 
 /// What stands in the way of talking to Kubernetes.
@@ -111,8 +110,8 @@ impl Kit {
     ///
     /// # Errors
     /// An address that cannot be listened on, TLS files that cannot be used, a failure of the listener.
-    pub async fn serve(&self, access: Access, routes: Routes) -> Result<(), ServeError> {
-        server::serve(self, &self.args, access, routes).await
+    pub async fn serve(&self, access: Access, services: Services) -> Result<(), ServeError> {
+        server::serve(self, &self.args, access, services).await
     }
 
     /// Connects to another service; see [`crate::client`].

@@ -27,5 +27,5 @@ pub use args::KitArgs;
 pub use http::Readiness;
 pub use kit::{Kit, KubeClientError};
 pub use run::{BoxError, Service, main};
-pub use server::ServeError;
+pub use server::{ServeError, Services};
 pub use telemetry::chain;

@@ -1,5 +1,6 @@
 //! The gRPC server with health, reflection, access rules, spans and metrics, and the HTTP port beside it.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use prometheus::HistogramVec;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::body::Body;
+use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
@@ -56,18 +58,46 @@ pub enum ServeError {
     Http(#[source] io::Error),
 }
 
+/// The gRPC services of a process: what is served, and under which names reflection lists it.
+#[derive(Debug, Clone, Default)]
+pub struct Services {
+    routes: Routes,
+    names: Vec<&'static str>,
+}
+
+impl Services {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a generated server.
+    #[must_use]
+    pub fn with<S>(mut self, service: S) -> Self
+    where
+        S: Service<http::Request<Body>, Error = Infallible> + NamedService + Clone + Send + Sync + 'static,
+        S::Response: axum::response::IntoResponse,
+        S::Future: Send + 'static,
+    {
+        self.routes = self.routes.add_service(service);
+        self.names.push(S::NAME);
+        self
+    }
+}
+
 pub(crate) async fn serve(
     kit: &Kit,
     args: &KitArgs,
     access: Access,
-    routes: Routes,
+    services: Services,
 ) -> Result<(), ServeError> {
     let grpc = listen("--listen", args.listen).await?;
     let http = listen("--http-listen", args.http_listen).await?;
     let tls =
         args.tls_dir.as_deref().map(TlsFolder::load).transpose().map_err(ServeError::Tls)?.map(Arc::new);
     let edge = EdgeLayer { access: Arc::new(access), durations: durations(&kit.metrics)? };
-    let routes = with_health_and_reflection(kit, routes).await?;
+    let routes = with_health_and_reflection(kit, services).await?;
     if let (Ok(grpc), Ok(http)) = (grpc.local_addr(), http.local_addr()) {
         tracing::info!(%grpc, %http, tls = tls.is_some(), "serving");
     }
@@ -91,10 +121,14 @@ async fn listen(flag: &'static str, address: SocketAddr) -> Result<TcpListener, 
     TcpListener::bind(address).await.map_err(|source| ServeError::Listen { flag, address, source })
 }
 
-async fn with_health_and_reflection(kit: &Kit, routes: Routes) -> Result<Routes, ServeError> {
+async fn with_health_and_reflection(kit: &Kit, services: Services) -> Result<Routes, ServeError> {
     let reflection = || {
-        tonic_reflection::server::Builder::configure()
+        let builder = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(api::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .with_service_name("grpc.health.v1.Health");
+        // The descriptors are those of every API; only what this process serves is listed.
+        services.names.iter().fold(builder, |builder, name| builder.with_service_name(*name))
     };
     // grpcurl still asks for v1alpha first; both are served.
     let v1 = reflection().build_v1().map_err(ServeError::Reflection)?;
@@ -108,7 +142,7 @@ async fn with_health_and_reflection(kit: &Kit, routes: Routes) -> Result<Routes,
         reporter.set_service_status("", tonic_health::ServingStatus::NotServing).await;
         Ok(())
     });
-    Ok(routes.add_service(health).add_service(v1).add_service(v1alpha))
+    Ok(services.routes.add_service(health).add_service(v1).add_service(v1alpha))
 }
 
 fn durations(registry: &prometheus::Registry) -> Result<HistogramVec, ServeError> {

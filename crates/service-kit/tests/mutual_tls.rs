@@ -14,8 +14,7 @@ use api::sealing::v1::{
 };
 use clap::Parser as _;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use service_kit::{Access, Kit, KitArgs};
-use tonic::service::Routes;
+use service_kit::{Access, Kit, KitArgs, Services};
 use tonic::{Code, Request, Response, Status};
 
 /// Answers with the caller it was told of, so that the test sees what the service sees.
@@ -88,8 +87,8 @@ async fn start(name: &'static str, tls: &Path) -> (Kit, SocketAddr) {
     let serving = kit.clone();
     kit.spawn("server", async move {
         let access = Access::closed().allow("/windlass.sealing.v1.SealingService/", &["git-syncer"]);
-        let routes = Routes::new(SealingServiceServer::new(WhoAmI));
-        Ok(serving.serve(access, routes).await?)
+        let services = Services::new().with(SealingServiceServer::new(WhoAmI));
+        Ok(serving.serve(access, services).await?)
     });
     (kit, grpc)
 }

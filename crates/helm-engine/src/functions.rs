@@ -1,0 +1,179 @@
+//! The functions that Helm adds to those of Go and Sprig.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use go_template::{ErrorKind, Func, FuncError, Funcs, Str, Type, Value, quote_bytes};
+
+use crate::data::from_yaml;
+use crate::error::refusal;
+use crate::release::{Clock, Host, Lookup, Random};
+use crate::{duration, toml, yaml};
+
+/// The name of the set of templates, which Go's error texts mention.
+pub(crate) const SET_NAME: &str = "gotpl";
+
+/// The most that an `include` of one name may lie inside itself.
+const MAX_INCLUDES: usize = 1000;
+
+/// What Go prints for a missing value. Helm takes it out of what templates print.
+const NO_VALUE: &str = "<no value>";
+
+/// All functions that templates may call.
+pub(crate) fn table(host: &Host, asked: &Rc<Asked>) -> Funcs {
+    let world =
+        Rc::new(World { clock: host.clock.clone(), random: host.random.clone(), asked: asked.clone() });
+    let mut funcs = sprig::functions(world.clone(), world);
+    // Templates see nothing of the process that renders them.
+    for name in ["env", "expandenv"] {
+        funcs.remove(name);
+    }
+    funcs.extend(yaml::functions());
+    funcs.extend(toml::functions());
+    funcs.extend(duration::functions());
+    funcs.insert("include", include());
+    funcs.insert("tpl", tpl());
+    funcs.insert("required", required());
+    funcs.insert("fail", fail());
+    funcs.insert("lookup", lookup(host.lookup.clone()));
+    // Helm answers so unless it is told to ask the DNS.
+    funcs.insert("getHostByName", Func::new(&[Type::String], |_, _| Ok("".into())));
+    funcs
+}
+
+/// What templates asked for that the host does not have. Their functions cannot fail, so that the answer they got is thrown
+/// away with the render.
+#[derive(Default)]
+pub(crate) struct Asked(Cell<Option<&'static str>>);
+
+impl Asked {
+    /// The first thing that was asked for in vain.
+    pub(crate) fn in_vain(&self) -> Option<&'static str> {
+        self.0.get()
+    }
+
+    fn note(&self, thing: &'static str) {
+        self.0.set(self.0.get().or(Some(thing)));
+    }
+}
+
+/// The host as Sprig asks it.
+struct World {
+    clock: Option<Clock>,
+    random: Option<Random>,
+    asked: Rc<Asked>,
+}
+
+impl sprig::Clock for World {
+    fn now(&self) -> (i64, u32) {
+        self.clock.as_ref().map_or_else(
+            || {
+                self.asked.note("the time");
+                (0, 0)
+            },
+            |clock| clock(),
+        )
+    }
+}
+
+impl sprig::Random for World {
+    fn fill(&self, bytes: &mut [u8]) {
+        match &self.random {
+            Some(random) => random(bytes),
+            None => {
+                self.asked.note("randomness");
+                bytes.fill(0);
+            }
+        }
+    }
+}
+
+/// Takes Go's mark of a missing value out of a text.
+pub(crate) fn without_no_value(text: &Str) -> Str {
+    let marked = text.as_bytes().windows(NO_VALUE.len()).any(|window| window == NO_VALUE.as_bytes());
+    if !marked {
+        return text.clone();
+    }
+    let mut clean = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while !rest.is_empty() {
+        match rest.strip_prefix(NO_VALUE.as_bytes()) {
+            Some(after) => rest = after,
+            None => {
+                clean.push(rest[0]);
+                rest = &rest[1..];
+            }
+        }
+    }
+    clean.into()
+}
+
+fn include() -> Func {
+    let running: Rc<RefCell<HashMap<Str, usize>>> = Rc::default();
+    Func::new(&[Type::String, Type::Any], move |exec, args| {
+        let name = args[0].as_str().cloned().unwrap_or_default();
+        let depth = running.borrow().get(&name).copied().unwrap_or(0);
+        if depth > MAX_INCLUDES {
+            let name = name.to_str();
+            return Err(FuncError::message(format!(
+                "rendering template has a nested reference name: {name}: unable to execute template"
+            )));
+        }
+        running.borrow_mut().insert(name.clone(), depth + 1);
+        let result = exec.execute(&name.to_str(), args[1].clone());
+        running.borrow_mut().insert(name, depth);
+        Ok(Value::String(result?))
+    })
+}
+
+fn tpl() -> Func {
+    Func::new(&[Type::String, Type::Any], |exec, args| {
+        let text = args[0].as_str().cloned().unwrap_or_default();
+        match exec.execute_source(SET_NAME, &text, args[1].clone()) {
+            Ok(output) => Ok(Value::String(without_no_value(&output))),
+            Err(error) if matches!(error.kind(), ErrorKind::Budget(_)) => Err(error.into()),
+            Err(error) => {
+                let quoted = Str::from(quote_bytes(text.as_bytes(), false));
+                Err(FuncError::message(match error.kind() {
+                    ErrorKind::Parse => format!("cannot parse template {quoted}: {error}"),
+                    _ => format!("error during tpl function execution for {quoted}: {error}"),
+                }))
+            }
+        }
+    })
+}
+
+fn required() -> Func {
+    Func::new(&[Type::String, Type::Any], |_, args| {
+        let missing = match &args[1] {
+            Value::Nil => true,
+            Value::String(text) => text.is_empty(),
+            _ => false,
+        };
+        if missing {
+            let message = args[0].as_str().map(Str::to_str).unwrap_or_default();
+            return Err(FuncError::message(refusal(&message)));
+        }
+        Ok(args[1].clone())
+    })
+}
+
+fn fail() -> Func {
+    Func::new(&[Type::String], |_, args| {
+        let message = args[0].as_str().map(Str::to_str).unwrap_or_default();
+        Err(FuncError::message(refusal(&message)))
+    })
+}
+
+fn lookup(port: Arc<dyn Lookup>) -> Func {
+    Func::new(&[Type::String, Type::String, Type::String, Type::String], move |exec, args| {
+        // A call waits for the cluster: it is dear, so that a loop over it runs out of steps.
+        exec.charge(10_000)?;
+        let text =
+            |index: usize| args[index].as_str().map(|text| text.to_str().into_owned()).unwrap_or_default();
+        let found = port.lookup(&text(0), &text(1), &text(2), &text(3)).map_err(FuncError::Host)?;
+        Ok(from_yaml(&found))
+    })
+}

@@ -1,0 +1,230 @@
+//! A chart whose templates are parsed once and rendered often.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use go_template::{Executor, Limits, MissingKey, Options, TemplateSet};
+use helm_chart::{Chart, ChartFile, Values, coalesce_values, is_compatible_range, process_dependencies};
+
+use crate::capabilities::Capabilities;
+use crate::context::{Dot, dots};
+use crate::error::{RenderError, exec_error, parse_error};
+use crate::functions::{self, Asked, SET_NAME, without_no_value};
+use crate::manifest::{combined, sort_files};
+use crate::release::{Host, ReleaseOptions, Rendered};
+
+/// How many sets of templates a chart keeps parsed: one for each combination of dependencies that values enabled.
+const KEPT_SETS: usize = 8;
+
+/// Stack for what is not counted as depth: the functions at its end.
+const EXTRA_STACK: usize = 2 << 20;
+
+const NOTES: &str = "NOTES.txt";
+
+/// A chart that is rendered many times: its templates are parsed at the first render and kept.
+#[derive(Debug)]
+pub struct LoadedChart {
+    chart: Chart,
+    sets: Mutex<Vec<(SetKey, Arc<TemplateSet>)>>,
+}
+
+/// The templates of a set: full path, and the address of the text, which the chart keeps alive.
+type SetKey = Vec<(String, usize)>;
+
+/// A template with its place in the tree of charts.
+struct Template<'a> {
+    name: String,
+    chart_path: String,
+    file: &'a ChartFile,
+}
+
+impl LoadedChart {
+    /// A chart to be rendered.
+    pub fn new(chart: Chart) -> Self {
+        Self { chart, sets: Mutex::default() }
+    }
+
+    /// The chart.
+    pub fn chart(&self) -> &Chart {
+        &self.chart
+    }
+
+    /// Renders the chart for a release, as `helm template` and `helm install` do.
+    ///
+    /// Blocks, on a thread of its own whose stack fits the budget of depth.
+    ///
+    /// # Errors
+    /// See [`RenderError`].
+    ///
+    /// ```
+    /// use helm_chart::{Chart, Limits, Mode, SourceFile, Values};
+    /// use helm_engine::{Capabilities, Host, KubeVersion, LoadedChart, Operation, ReleaseOptions};
+    ///
+    /// let file = |path: &str, text: &str| SourceFile {
+    ///     path: path.into(),
+    ///     mode: Mode::File,
+    ///     bytes: text.as_bytes().into(),
+    /// };
+    /// let source = [
+    ///     file("Chart.yaml", "apiVersion: v2\nname: web\nversion: 0.1.0\n"),
+    ///     file("values.yaml", "port: 80\n"),
+    ///     file("templates/service.yaml", "kind: Service\nmetadata: {name: {{ .Release.Name }}}\nport: {{ .Values.port }}"),
+    /// ];
+    /// let chart = LoadedChart::new(Chart::load(source, &Limits::default())?);
+    /// let release = ReleaseOptions {
+    ///     name: "a".into(),
+    ///     namespace: "b".into(),
+    ///     revision: 1,
+    ///     operation: Operation::Install,
+    /// };
+    /// let capabilities = Capabilities::new(KubeVersion::parse("v1.36.0")?, vec!["v1".into()]);
+    /// let rendered = chart.render(&Values::new(), &release, &capabilities, &Host::default())?;
+    /// assert_eq!(
+    ///     rendered.manifest,
+    ///     "---\n# Source: web/templates/service.yaml\nkind: Service\nmetadata: {name: a}\nport: 80\n"
+    /// );
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn render(
+        &self,
+        values: &Values,
+        release: &ReleaseOptions,
+        capabilities: &Capabilities,
+        host: &Host,
+    ) -> Result<Rendered, RenderError> {
+        self.check_installable()?;
+        let chart = process_dependencies(&self.chart, values).map_err(RenderError::Dependencies)?;
+        let coalesced = coalesce_values(&chart, values)?;
+        let (range, version) = (&chart.metadata.kube_version, &capabilities.kube_version);
+        if !range.is_empty() && !is_compatible_range(range, &version.normalized) {
+            return Err(RenderError::KubeVersion { range: range.clone(), version: version.version.clone() });
+        }
+        let capabilities = Arc::new(capabilities.clone());
+        let mut files = on_own_stack(host, || {
+            let dots = dots(&chart, &coalesced.values, release, &capabilities);
+            self.render_files(&chart, &dots, host)
+        })?;
+        let notes = files.remove(&format!("{}/templates/{NOTES}", chart.name())).unwrap_or_default();
+        files.retain(|path, text| !path.ends_with(NOTES) && !text.trim().is_empty());
+        let (hooks, manifests) = sort_files(&files)?;
+        let manifest = combined(manifests.iter().map(|m| (m.path.as_str(), m.content.as_str())));
+        let crds = chart.crds();
+        Ok(Rendered { manifests, hooks, notes, manifest, crds, chart, warnings: coalesced.warnings })
+    }
+
+    fn check_installable(&self) -> Result<(), RenderError> {
+        let metadata = &self.chart.metadata;
+        if self.chart.is_library() {
+            return Err(RenderError::NotInstallable(metadata.type_text.clone()));
+        }
+        let present = |name: &str| self.chart.dependencies.iter().any(|chart| chart.name() == name);
+        let wanted = metadata.dependencies.iter().map(|dependency| dependency.name.clone());
+        let missing: Vec<_> = wanted.filter(|name| !present(name)).collect();
+        if missing.is_empty() { Ok(()) } else { Err(RenderError::MissingDependencies(missing)) }
+    }
+
+    /// The output of every template that is no partial, by its full path.
+    fn render_files(
+        &self,
+        chart: &Chart,
+        dots: &BTreeMap<String, Dot>,
+        host: &Host,
+    ) -> Result<BTreeMap<String, String>, RenderError> {
+        let asked: Rc<Asked> = Rc::default();
+        let funcs = functions::table(host, &asked);
+        let templates = templates(chart);
+        let set = self.parsed(&templates, || funcs.names().map(str::to_owned).collect())?;
+        let budgets = &host.budgets;
+        let interrupt = budgets.interrupt.as_deref().map(|interrupt| interrupt as &dyn Fn() -> bool);
+        let limits = Limits { steps: budgets.steps, depth: budgets.depth, output: budgets.output };
+        let options = Options { missing_key: MissingKey::Zero, limits, interrupt };
+        let mut executor = Executor::new(&set, &funcs, options);
+        let mut outputs = BTreeMap::new();
+        for template in &templates {
+            if is_partial(&template.file.name) {
+                continue;
+            }
+            let Some(dot) = dots.get(&template.chart_path) else { continue };
+            let dot = dot.for_template(&template.name);
+            let output = executor.execute(&template.name, dot);
+            if let Some(thing) = asked.in_vain() {
+                return Err(RenderError::NotGiven { template: template.name.clone(), thing });
+            }
+            let output = output.map_err(|error| exec_error(&error))?;
+            outputs.insert(template.name.clone(), without_no_value(&output).to_str().into_owned());
+        }
+        Ok(outputs)
+    }
+
+    /// The set of these templates, parsed now or earlier.
+    fn parsed(
+        &self,
+        templates: &[Template<'_>],
+        function_names: impl FnOnce() -> Vec<String>,
+    ) -> Result<Arc<TemplateSet>, RenderError> {
+        let address = |file: &ChartFile| file.data.as_ptr().addr();
+        let key: SetKey = templates.iter().map(|t| (t.name.clone(), address(t.file))).collect();
+        let kept = |sets: &[(SetKey, Arc<TemplateSet>)]| {
+            sets.iter().find(|(known, _)| *known == key).map(|(_, set)| set.clone())
+        };
+        if let Some(set) = kept(&self.sets.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(set);
+        }
+        let mut set = TemplateSet::new(function_names()).named(SET_NAME);
+        for template in templates {
+            set.parse(&template.name, &*template.file.data).map_err(|error| parse_error(&error))?;
+        }
+        let set = Arc::new(set);
+        let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
+        if sets.len() == KEPT_SETS {
+            sets.remove(0);
+        }
+        sets.push((key, set.clone()));
+        Ok(set)
+    }
+}
+
+/// The templates in the order of parsing and rendering: the deepest first, so that what a parent defines replaces what
+/// its dependencies define.
+fn templates(chart: &Chart) -> Vec<Template<'_>> {
+    let mut templates = Vec::new();
+    collect_templates(chart, chart.name().to_owned(), &mut templates);
+    let depth = |name: &str| name.matches('/').count();
+    templates.sort_by(|a, b| (depth(&b.name), &b.name).cmp(&(depth(&a.name), &a.name)));
+    templates
+}
+
+fn collect_templates<'a>(chart: &'a Chart, path: String, templates: &mut Vec<Template<'a>>) {
+    for dependency in &chart.dependencies {
+        collect_templates(dependency, format!("{path}/charts/{}", dependency.name()), templates);
+    }
+    let usable = chart.templates.iter().filter(|file| !chart.is_library() || is_partial(&file.name));
+    templates.extend(usable.map(|file| Template {
+        name: format!("{path}/{}", file.name),
+        chart_path: path.clone(),
+        file,
+    }));
+}
+
+/// Whether a file only defines what others include.
+fn is_partial(path: &str) -> bool {
+    path.rsplit('/').next().unwrap_or(path).starts_with('_')
+}
+
+/// Runs `render` on a thread whose stack fits the budget of depth.
+fn on_own_stack<T: Send>(
+    host: &Host,
+    render: impl FnOnce() -> Result<T, RenderError> + Send,
+) -> Result<T, RenderError> {
+    let stack = host.budgets.depth.saturating_mul(Limits::STACK_PER_LEVEL).saturating_add(EXTRA_STACK);
+    std::thread::scope(|scope| {
+        let builder = std::thread::Builder::new().name("helm-render".into()).stack_size(stack);
+        let thread = builder.spawn_scoped(scope, render).map_err(RenderError::Thread)?;
+        thread.join().unwrap_or_else(|panic| {
+            let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
+            Err(RenderError::Defect(message.unwrap_or_else(|| "a defect in the engine".to_owned())))
+        })
+    })
+}

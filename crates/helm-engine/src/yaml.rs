@@ -1,0 +1,109 @@
+//! The functions between values and YAML or JSON text.
+//!
+//! `to…` of what cannot be printed is an empty text, `from…` of what cannot be read holds the error's text; the `must…`
+//! forms fail. That is Helm's contract.
+
+use go_template::{Executor, Func, FuncError, List, Map, Str, Type, Value};
+use go_yaml::WriteError;
+use go_yaml::json::{self, Style};
+use helm_chart::WrongType;
+
+use crate::data::{Data, from_yaml};
+use crate::pretty::to_yaml_pretty;
+
+/// The functions by name.
+pub(crate) fn functions() -> Vec<(String, Func)> {
+    [
+        ("toYaml", lenient(to_yaml)),
+        ("mustToYaml", strict(to_yaml)),
+        ("toYamlPretty", lenient(to_yaml_pretty)),
+        ("toJson", lenient(to_json)),
+        ("mustToJson", strict(to_json)),
+        ("fromYaml", reader(|text| table(read_yaml(text)))),
+        ("fromYamlArray", reader(|text| list(read_yaml(text)))),
+        ("fromJson", reader(|text| table(read_json(text)))),
+        ("fromJsonArray", reader(|text| list(read_json(text)))),
+    ]
+    .map(|(name, func)| (name.to_owned(), func))
+    .into()
+}
+
+/// `sigs.k8s.io/yaml`'s text without its last line end.
+pub(crate) fn to_yaml(value: &Value) -> Result<String, WriteError> {
+    let mut text = go_yaml::to_string(&Data(value))?;
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    Ok(text)
+}
+
+fn to_json(value: &Value) -> Result<String, WriteError> {
+    json::to_string(&Data(value), Style::Compact)
+}
+
+fn lenient(print: fn(&Value) -> Result<String, WriteError>) -> Func {
+    Func::new(&[Type::Any], move |exec, args| printed(exec, print(&args[0]).unwrap_or_default()))
+}
+
+fn strict(print: fn(&Value) -> Result<String, WriteError>) -> Func {
+    Func::new(&[Type::Any], move |exec, args| match print(&args[0]) {
+        Ok(text) => printed(exec, text),
+        Err(error) => Err(FuncError::message(format!("error marshaling into JSON: {error}"))),
+    })
+}
+
+fn printed(exec: &mut Executor<'_>, text: String) -> Result<Value, FuncError> {
+    exec.charge_bytes(text.len() as u64)?;
+    exec.charge(text.len() as u64 / 16)?;
+    Ok(text.into())
+}
+
+fn reader(read: fn(&Str) -> Value) -> Func {
+    Func::new(&[Type::String], move |exec, args| {
+        let text = args[0].as_str().cloned().unwrap_or_default();
+        exec.charge_bytes(text.len() as u64)?;
+        exec.charge(text.len() as u64 / 16)?;
+        Ok(read(&text))
+    })
+}
+
+fn read_yaml(text: &Str) -> Result<go_yaml::Value, String> {
+    go_yaml::from_slice(text.as_bytes()).map_err(|error| format!("error converting YAML to JSON: {error}"))
+}
+
+fn read_json(text: &Str) -> Result<go_yaml::Value, String> {
+    json::from_str(&text.to_str()).map_err(|error| error.to_string())
+}
+
+/// A table, or one whose `Error` says why there is none.
+fn table(read: Result<go_yaml::Value, String>) -> Value {
+    let error = match read.map(go_yaml::Value::with_float_numbers) {
+        Ok(go_yaml::Value::Null) => return Value::Map(Map::nil(Type::ANY_MAP)),
+        Ok(value @ go_yaml::Value::Map(_)) => return from_yaml(&value),
+        Ok(other) => wrong_type(&other, "map[string]interface {}"),
+        Err(error) => error,
+    };
+    Value::Map([("Error", error)].into_iter().collect())
+}
+
+/// A list, or one whose only item says why there is none.
+fn list(read: Result<go_yaml::Value, String>) -> Value {
+    let error = match read.map(go_yaml::Value::with_float_numbers) {
+        Ok(go_yaml::Value::Null) => return Value::List(List::nil(Type::ANY_LIST)),
+        Ok(value @ go_yaml::Value::Seq(_)) => return from_yaml(&value),
+        Ok(other) => wrong_type(&other, "[]interface {}"),
+        Err(error) => error,
+    };
+    Value::List([error].into_iter().collect())
+}
+
+fn wrong_type(value: &go_yaml::Value, wanted: &'static str) -> String {
+    let found = match value {
+        go_yaml::Value::Bool(_) => "bool",
+        go_yaml::Value::String(_) => "string",
+        go_yaml::Value::Seq(_) => "array",
+        go_yaml::Value::Map(_) => "object",
+        _ => "number",
+    };
+    WrongType { found, place: "value".to_owned(), wanted }.to_string()
+}

@@ -1,0 +1,2 @@
+{{- define "shared.label" -}}parent wins{{- end -}}
+{{- define "parent.only" -}}from {{ .Chart.Name }}{{- end -}}

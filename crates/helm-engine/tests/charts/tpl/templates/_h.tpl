@@ -1,0 +1,1 @@
+{{- define "tpl.mark" -}}!{{- end -}}{{- define "tpl.uses" -}}<{{ include "tpl.mark" . }}>{{- end -}}

@@ -1,0 +1,3 @@
+{{- define "lib.labels" -}}
+lib: {{ .Chart.Name }}
+{{- end -}}

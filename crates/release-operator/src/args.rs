@@ -1,0 +1,167 @@
+//! Arguments, and how the parts are wired together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::release::v1::release_service_server::ReleaseServiceServer;
+use kube_apply::Applier;
+use service_kit::args::seconds;
+use service_kit::{Access, BoxError, Kit, KitArgs, Service, Services};
+use tokio::sync::mpsc;
+
+use crate::cluster::Cluster;
+use crate::context::{Context, Memory, Settings};
+use crate::controller;
+use crate::engine::Engine;
+use crate::grpc::Releases;
+use crate::let_go::{self, DeploymentRef};
+use crate::source::grpc::GrpcCharts;
+use crate::store::ReleaseStore;
+
+/// Wake-ups that may wait; senders wait when it is full.
+const QUEUE: usize = 256;
+
+/// release-operator keeps a Helm release for every FluxHelmRelease of the cluster.
+#[derive(Debug, Clone, clap::Parser)]
+#[command(name = "release-operator", version)]
+pub struct Args {
+    /// Arguments common to all services.
+    #[command(flatten)]
+    kit: KitArgs,
+
+    /// URL of git-syncer, which serves the charts.
+    #[arg(long, env = "WINDLASS_GIT_SYNCER_URL", default_value = "http://git-syncer:9090")]
+    git_syncer_url: String,
+
+    /// Releases worked on at the same time.
+    #[arg(long, env = "WINDLASS_WORKERS", default_value_t = 8)]
+    workers: u16,
+
+    /// How often every release is looked at although nothing happened.
+    #[arg(long, env = "WINDLASS_CHARTS_SYNC_INTERVAL", default_value = "3m", value_parser = seconds)]
+    charts_sync_interval: Duration,
+
+    /// Revisions kept in a release's history; 0 keeps all.
+    #[arg(long, env = "WINDLASS_MAX_HISTORY", default_value_t = 10)]
+    max_history: u32,
+
+    /// The longest that one hook of a chart may take.
+    #[arg(long, env = "WINDLASS_HOOK_TIMEOUT", default_value = "5m", value_parser = seconds)]
+    hook_timeout: Duration,
+
+    /// Take the finalizer off every FluxHelmRelease, purge nothing, and exit: what the chart does before an uninstall.
+    #[arg(long)]
+    let_go: bool,
+
+    /// The operator's own Deployment, NAMESPACE/NAME, which --let-go scales to 0 first.
+    #[arg(long, requires = "let_go")]
+    let_go_deployment: Option<DeploymentRef>,
+}
+
+impl Service for Args {
+    const NAME: &'static str = "release-operator";
+
+    fn kit(&self) -> &KitArgs {
+        &self.kit
+    }
+
+    fn check(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let url = self.git_syncer_url.parse::<tonic::transport::Uri>().ok();
+        let url = url.filter(|url| url.host().is_some());
+        match url.as_ref().and_then(|url| url.scheme_str()) {
+            Some("http") => {}
+            Some("https") if self.kit.tls_dir.is_some() => {}
+            Some("https") => faults.push("--git-syncer-url is https, which needs --tls-dir".to_owned()),
+            _ => faults
+                .push(format!("--git-syncer-url {:?} is no http:// or https:// URL", self.git_syncer_url)),
+        }
+        if self.workers == 0 {
+            faults.push("--workers must be at least 1".to_owned());
+        }
+        if self.charts_sync_interval < Duration::from_secs(1) {
+            faults.push("--charts-sync-interval must be at least 1s".to_owned());
+        }
+        if self.hook_timeout.is_zero() {
+            faults.push("--hook-timeout must not be 0".to_owned());
+        }
+        faults
+    }
+
+    async fn run(self, kit: Kit) -> Result<(), BoxError> {
+        let Self {
+            kit: _,
+            git_syncer_url,
+            workers,
+            charts_sync_interval,
+            max_history,
+            hook_timeout,
+            let_go,
+            let_go_deployment,
+        } = self;
+        let client = kit.kube_client().await?;
+        if let_go {
+            let releases = let_go::let_go(client, let_go_deployment.as_ref()).await?;
+            tracing::info!(releases, "let go; nothing was purged");
+            return Ok(());
+        }
+        let applier = Applier::new(client.clone(), kube_apply::Settings::default());
+        let charts = Arc::new(GrpcCharts::new(kit.connect(&git_syncer_url)?));
+        let (objects, writer) = controller::objects();
+        let context = Arc::new(Context {
+            charts: charts.clone(),
+            engine: Engine::new(applier.clone(), available_cores()),
+            cluster: Cluster::new(client.clone(), applier.clone()),
+            store: ReleaseStore::new(client.clone()),
+            applier,
+            objects,
+            settings: Settings { max_history, hook_timeout, resync: charts_sync_interval },
+            memory: Memory::default(),
+        });
+
+        let (change_sender, changes) = mpsc::channel(QUEUE);
+        let (asked_sender, asked) = mpsc::channel(QUEUE);
+        let shutdown = kit.shutdown.clone();
+        kit.spawn("watch of sources", {
+            let shutdown = shutdown.clone();
+            async move {
+                charts.watch(change_sender, shutdown).await;
+                Ok(())
+            }
+        });
+        kit.readiness.waiting("objects", "the FluxHelmRelease objects are not listed yet");
+        let inputs =
+            controller::Inputs { client, writer, changes, asked, workers, readiness: kit.readiness.clone() };
+        kit.spawn("controller", controller::run(inputs, context.clone(), shutdown));
+        // What others may see of a release, and who may ask for a look: people by the CLI, and the console.
+        let access = Access::closed()
+            .allow("/windlass.release.v1.ReleaseService/", &["console", "windlass", "git-syncer"]);
+        let service = ReleaseServiceServer::new(Releases::new(context, asked_sender));
+        kit.serve(access, Services::new().with(service)).await?;
+        Ok(())
+    }
+}
+
+fn available_cores() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[test]
+    fn all_faults_are_told_at_once() {
+        let args = Args::parse_from([
+            "release-operator",
+            "--git-syncer-url=ftp://x",
+            "--workers=0",
+            "--charts-sync-interval=10ms",
+            "--hook-timeout=0",
+        ]);
+        assert_eq!(args.check().len(), 4, "{:?}", args.check());
+        assert!(Args::parse_from(["release-operator"]).check().is_empty());
+    }
+}

@@ -1,0 +1,154 @@
+//! The adapter to the Helm engine: renders on a blocking thread, within budgets, with look-ups in the live cluster.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use helm_chart::{CoalesceError, Crd, Values, process_dependencies};
+use helm_engine::{
+    Capabilities, Host, LoadedChart, Lookup, LookupError, Operation, ReleaseOptions, RenderError, Rendered,
+};
+use kube_apply::{Applier, ObjectRef};
+use serde_json::{Map, Value};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+
+/// The longest that one render may take, look-ups included.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// Objects that one `lookup` may list.
+const MAX_LISTED: u32 = 5000;
+
+/// Why a chart was not rendered.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The engine says no.
+    #[error("the chart cannot be rendered with these values")]
+    Render(#[source] Box<RenderError>),
+    /// The values do not fit the chart's dependencies.
+    #[error("the chart cannot be rendered with these values")]
+    Dependencies(#[source] Box<CoalesceError>),
+    /// `spec.values` is no map of values.
+    #[error("spec.values cannot be used: {0}")]
+    Values(String),
+    /// A look-up could not be answered for now.
+    #[error("the chart looks objects up in the cluster, and they cannot be read at present")]
+    Lookup(#[source] Box<RenderError>),
+    /// The render's thread panicked; a defect.
+    #[error("rendering the chart failed by a defect of the engine; report it with the chart")]
+    Panicked(#[source] tokio::task::JoinError),
+}
+
+impl EngineError {
+    /// Whether trying again can help although chart and values stay as they are.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Lookup(_))
+    }
+}
+
+/// Renders charts, a bounded number at once.
+#[derive(Clone)]
+pub struct Engine {
+    applier: Applier,
+    at_once: Arc<Semaphore>,
+}
+
+impl Engine {
+    /// Renders `at_once` charts at the same time; look-ups go by `applier`.
+    pub fn new(applier: Applier, at_once: usize) -> Self {
+        Self { applier, at_once: Arc::new(Semaphore::new(at_once.max(1))) }
+    }
+
+    /// The CustomResourceDefinitions below `crds/` of the chart and of the dependencies that the values enable.
+    ///
+    /// # Errors
+    /// [`EngineError::Values`] and [`EngineError::Dependencies`].
+    pub fn crds(chart: &LoadedChart, values: &Map<String, Value>) -> Result<Vec<Crd>, EngineError> {
+        let processed = process_dependencies(chart.chart(), &helm_values(values)?);
+        Ok(processed.map_err(|error| EngineError::Dependencies(Box::new(error)))?.crds())
+    }
+
+    /// Renders a chart for a release.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub async fn render(
+        &self,
+        chart: Arc<LoadedChart>,
+        values: &Map<String, Value>,
+        release: ReleaseOptions,
+        capabilities: Arc<Capabilities>,
+    ) -> Result<Rendered, EngineError> {
+        let values = helm_values(values)?;
+        let _permit = self.at_once.acquire().await.expect("the semaphore is never closed");
+        let lookup = Arc::new(LiveLookup {
+            applier: self.applier.clone(),
+            runtime: Handle::current(),
+            failed: AtomicBool::new(false),
+        });
+        let mut host = Host::new(lookup.clone());
+        let deadline = Instant::now() + DEADLINE;
+        host.budgets.interrupt = Some(Arc::new(move || Instant::now() >= deadline));
+        let span = tracing::Span::current();
+        let render = move || span.in_scope(|| chart.render(&values, &release, &capabilities, &host));
+        match tokio::task::spawn_blocking(render).await.map_err(EngineError::Panicked)? {
+            Ok(rendered) => Ok(rendered),
+            Err(error) if lookup.failed.load(Ordering::Relaxed) => Err(EngineError::Lookup(Box::new(error))),
+            Err(error) => Err(EngineError::Render(Box::new(error))),
+        }
+    }
+}
+
+/// The operation that `.Release` speaks of.
+pub fn operation(is_install: bool) -> Operation {
+    if is_install { Operation::Install } else { Operation::Upgrade }
+}
+
+fn helm_values(values: &Map<String, Value>) -> Result<Values, EngineError> {
+    let values = go_yaml::Value::from(Value::Object(values.clone()));
+    Values::try_from(values).map_err(|error| EngineError::Values(error.to_string()))
+}
+
+struct LiveLookup {
+    applier: Applier,
+    runtime: Handle,
+    /// The cluster could not be asked.
+    failed: AtomicBool,
+}
+
+impl Lookup for LiveLookup {
+    fn lookup(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+    ) -> Result<go_yaml::Value, LookupError> {
+        let found = self.runtime.block_on(async {
+            if name.is_empty() {
+                let namespace = Some(namespace).filter(|namespace| !namespace.is_empty());
+                let items = self.applier.list(api_version, kind, namespace, MAX_LISTED).await?;
+                let items = serde_json::to_value(items).unwrap_or_default();
+                let list = serde_json::json!({"apiVersion": api_version, "kind": format!("{kind}List"), "items": items});
+                return Ok(Some(list));
+            }
+            let object = ObjectRef {
+                api_version: api_version.to_owned(),
+                kind: kind.to_owned(),
+                namespace: Some(namespace.to_owned()).filter(|namespace| !namespace.is_empty()),
+                name: name.to_owned(),
+            };
+            let live = self.applier.get(&object, "default").await?;
+            Ok(live.and_then(|live| serde_json::to_value(live).ok()))
+        });
+        match found {
+            Ok(Some(live)) => Ok(live.into()),
+            Ok(None) => Ok(go_yaml::Value::Map(Default::default())),
+            Err(error) => {
+                let error: kube_apply::ApplyError = error;
+                self.failed.fetch_or(error.is_transient(), Ordering::Relaxed);
+                Err(Box::new(error))
+            }
+        }
+    }
+}

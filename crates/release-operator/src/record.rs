@@ -1,0 +1,297 @@
+//! Charts and values as Helm's record holds them, and whether a record holds those that are asked for. Pure.
+
+use helm_chart::Chart;
+use helm_engine::Rendered;
+use helm_release::{
+    ApplyMethod, ChartFile, ChartMetadata, Hook, HookDeletePolicy, HookEvent, HookExecution,
+    HookOutputLogPolicy, Release, ReleaseChart, ReleaseName, Status,
+};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::names::{CHART_DIGEST_LABEL, CLAIM_LABEL};
+
+/// What a new revision is made of.
+pub struct Revision<'a> {
+    /// The release.
+    pub name: &'a ReleaseName,
+    /// Its namespace.
+    pub namespace: &'a str,
+    /// UID of the FluxHelmRelease.
+    pub uid: &'a str,
+    /// The number.
+    pub revision: u32,
+    /// `pending-install` or `pending-upgrade`.
+    pub status: Status,
+    /// The values asked for.
+    pub values: &'a Map<String, Value>,
+    /// Digest of the chart's files.
+    pub chart_digest: &'a str,
+    /// When the first revision was deployed, if there is one.
+    pub first_deployed: Option<helm_release::RecordTime>,
+    /// Now.
+    pub now: jiff::Timestamp,
+}
+
+/// The record of a revision about to be made, from what was rendered for it.
+pub fn pending(revision: &Revision<'_>, rendered: Rendered) -> Release {
+    let mut release = Release::new(revision.name.clone(), revision.namespace, revision.revision);
+    let description = match revision.status {
+        Status::PendingInstall => "Initial install underway",
+        _ => "Preparing upgrade",
+    };
+    release.set_status(revision.status.clone(), description);
+    release.info.first_deployed = revision.first_deployed.clone().or_else(|| Some(revision.now.into()));
+    release.info.last_deployed = Some(revision.now.into());
+    release.info.notes = rendered.notes;
+    release.chart = Some(chart(&rendered.chart));
+    release.config = revision.values.clone();
+    release.manifest = rendered.manifest;
+    release.hooks = rendered.hooks.into_iter().map(hook).collect();
+    release.apply_method = ApplyMethod::ServerSide;
+    release.labels.insert(CLAIM_LABEL.to_owned(), format!("{}.{}", revision.uid, revision.revision));
+    release.labels.insert(CHART_DIGEST_LABEL.to_owned(), short_digest(revision.chart_digest));
+    release
+}
+
+/// Whether this service wrote the record, for whatever object.
+pub fn is_written_here(release: &Release) -> bool {
+    let claim = release.labels.get(CLAIM_LABEL).and_then(|claim| claim.rsplit_once('.'));
+    claim.is_some_and(|(_, revision)| revision == release.revision.to_string())
+}
+
+/// Whether this service wrote the record for that object.
+pub fn is_claimed_by(release: &Release, uid: &str) -> bool {
+    release.labels.get(CLAIM_LABEL).is_some_and(|claim| *claim == format!("{uid}.{}", release.revision))
+}
+
+/// Whether the record was made of another chart. A record of this service tells by its digest; in others the chart itself
+/// is compared, as far as Helm stores it (it leaves out the dependencies' files).
+pub fn chart_differs(release: &Release, asked: &Chart, digest: &str) -> bool {
+    if is_written_here(release) {
+        return release.labels.get(CHART_DIGEST_LABEL) != Some(&short_digest(digest));
+    }
+    let Some(stored) = &release.chart else { return true };
+    let asked = chart(asked);
+    let files = |files: &[ChartFile]| {
+        let mut files: Vec<_> = files.iter().map(|file| (file.name.clone(), file.data.clone())).collect();
+        files.sort();
+        files
+    };
+    let values = |chart: &ReleaseChart| Value::Object(chart.values.clone().unwrap_or_default());
+    // A record's values have the dependencies' imports in them.
+    let imports = asked.metadata.extra.contains_key("dependencies");
+    stored.metadata.name != asked.metadata.name
+        || stored.metadata.version != asked.metadata.version
+        || stored.metadata.app_version != asked.metadata.app_version
+        || files(&stored.templates) != files(&asked.templates)
+        || files(&stored.files) != files(&asked.files)
+        || (!imports && !same(&values(stored), &values(&asked)))
+}
+
+/// Whether the record was made with other values.
+pub fn values_differ(release: &Release, asked: &Map<String, Value>) -> bool {
+    !same(&Value::Object(release.config.clone()), &Value::Object(asked.clone()))
+}
+
+/// `sha256:<hex>` of values, for a person to compare.
+pub fn values_digest(values: &Map<String, Value>) -> String {
+    // A map of strings to JSON values always has a text.
+    let text = serde_json::to_vec(values).unwrap_or_default();
+    format!("sha256:{}", hex::encode(Sha256::digest(text)))
+}
+
+fn short_digest(digest: &str) -> String {
+    let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
+    hex.chars().filter(char::is_ascii_alphanumeric).take(40).collect()
+}
+
+/// Equal as JSON, where 1 and 1.0 are one number.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+        }
+        _ => a == b,
+    }
+}
+
+/// A chart as `helm.sh/helm/v4/pkg/chart/v2` is written in JSON.
+fn chart(chart: &Chart) -> ReleaseChart {
+    let files = |files: &[helm_chart::ChartFile]| {
+        let file = |file: &helm_chart::ChartFile| ChartFile {
+            name: file.name.clone(),
+            data: file.data.to_vec(),
+            extra: Map::new(),
+        };
+        files.iter().map(file).collect()
+    };
+    ReleaseChart {
+        metadata: metadata(&chart.metadata),
+        lock: chart.lock.clone().map_or(Value::Null, Value::from),
+        templates: files(&chart.templates),
+        values: chart.values.as_ref().map(|values| {
+            values.as_map().iter().map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect()
+        }),
+        schema: chart.schema.as_ref().map(|schema| schema.to_vec()),
+        files: files(&chart.files),
+        extra: Map::new(),
+    }
+}
+
+fn metadata(metadata: &helm_chart::Metadata) -> ChartMetadata {
+    let dependency = |dependency: &helm_chart::Dependency| {
+        // Go writes name and repository even when they are empty.
+        let imports: Vec<_> = dependency.import_values.iter().cloned().map(Value::from).collect();
+        let mut entry = present([
+            ("version", json!(dependency.version)),
+            ("condition", json!(dependency.condition)),
+            ("tags", json!(dependency.tags)),
+            ("enabled", json!(dependency.enabled)),
+            ("import-values", Value::Array(imports)),
+            ("alias", json!(dependency.alias)),
+        ]);
+        entry.insert("name".to_owned(), json!(dependency.name));
+        entry.insert("repository".to_owned(), json!(dependency.repository));
+        Value::Object(entry)
+    };
+    let maintainer = |maintainer: &helm_chart::Maintainer| {
+        Value::Object(present([
+            ("name", json!(maintainer.name)),
+            ("email", json!(maintainer.email)),
+            ("url", json!(maintainer.url)),
+        ]))
+    };
+    ChartMetadata {
+        name: metadata.name.clone(),
+        version: metadata.version.clone(),
+        app_version: metadata.app_version.clone(),
+        extra: present([
+            ("home", json!(metadata.home)),
+            ("sources", json!(metadata.sources)),
+            ("description", json!(metadata.description)),
+            ("keywords", json!(metadata.keywords)),
+            ("maintainers", metadata.maintainers.iter().map(maintainer).collect()),
+            ("icon", json!(metadata.icon)),
+            ("apiVersion", json!(metadata.api_version)),
+            ("condition", json!(metadata.condition)),
+            ("tags", json!(metadata.tags)),
+            ("deprecated", json!(metadata.deprecated)),
+            ("annotations", json!(metadata.annotations)),
+            ("kubeVersion", json!(metadata.kube_version)),
+            ("dependencies", metadata.dependencies.iter().map(dependency).collect()),
+            ("type", json!(metadata.type_text)),
+        ]),
+    }
+}
+
+/// The fields that Go's `omitempty` leaves standing.
+fn present<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
+    let is_empty = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        _ => false,
+    };
+    fields
+        .into_iter()
+        .filter(|(_, value)| !is_empty(value))
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+fn hook(hook: helm_engine::Hook) -> Hook {
+    Hook {
+        name: hook.name,
+        kind: hook.kind,
+        path: hook.path,
+        manifest: hook.manifest,
+        events: hook.events.iter().map(|event| HookEvent::from(event.as_str())).collect(),
+        last_run: HookExecution::default(),
+        weight: hook.weight,
+        delete_policies: hook
+            .delete_policies
+            .iter()
+            .map(|text| HookDeletePolicy::from(text.as_str()))
+            .collect(),
+        output_log_policies: hook
+            .output_log_policies
+            .iter()
+            .map(|text| HookOutputLogPolicy::from(text.as_str()))
+            .collect(),
+        extra: Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use helm_chart::{Limits, Mode, SourceFile};
+
+    use super::*;
+
+    fn chart_of(files: &[(&str, &str)]) -> Chart {
+        let file = |(path, text): &(&str, &str)| SourceFile {
+            path: (*path).into(),
+            mode: Mode::File,
+            bytes: text.as_bytes().into(),
+        };
+        Chart::load(files.iter().map(file), &Limits::default()).unwrap()
+    }
+
+    const CHART: [(&str, &str); 4] = [
+        ("Chart.yaml", "apiVersion: v2\nname: web\nversion: 0.1.0\nappVersion: \"1.0\"\nkeywords: [a]\n"),
+        ("values.yaml", "port: 80\n"),
+        ("templates/a.yaml", "a: 1\n"),
+        ("README.md", "text\n"),
+    ];
+
+    fn release(chart_files: &[(&str, &str)], labels: &[(&str, &str)]) -> Release {
+        let mut release = Release::new(ReleaseName::new("web").unwrap(), "dev", 2);
+        release.chart = Some(chart(&chart_of(chart_files)));
+        release.labels =
+            labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        release
+    }
+
+    #[test]
+    fn metadata_is_written_as_go_writes_it() {
+        let stored = serde_json::to_value(chart(&chart_of(&CHART)).metadata).unwrap();
+        let expected = json!({"name": "web", "version": "0.1.0", "appVersion": "1.0", "apiVersion": "v2", "keywords": ["a"]});
+        assert_eq!(stored, expected);
+    }
+
+    #[test]
+    fn a_record_of_ours_tells_by_its_digest_and_others_by_their_chart() {
+        let digest = format!("sha256:{}", "ab".repeat(32));
+        let short = "ab".repeat(20);
+        let asked = chart_of(&CHART);
+        let mut changed = CHART;
+        changed[2].1 = "a: 2\n";
+        type Pairs<'a> = &'a [(&'a str, &'a str)];
+        let rows: [(Pairs<'_>, Pairs<'_>, bool); 6] = [
+            (&CHART, &[(CLAIM_LABEL, "uid.2"), (CHART_DIGEST_LABEL, &short)], false),
+            (&CHART, &[(CLAIM_LABEL, "uid.2"), (CHART_DIGEST_LABEL, "cd")], true),
+            // A rollback by helm carries the labels of the revision that it went back to.
+            (&CHART, &[(CLAIM_LABEL, "uid.1"), (CHART_DIGEST_LABEL, "cd")], false),
+            (&changed, &[(CLAIM_LABEL, "uid.1"), (CHART_DIGEST_LABEL, &short)], true),
+            (&CHART, &[], false),
+            (&changed, &[], true),
+        ];
+        for (files, labels, expected) in rows {
+            assert_eq!(chart_differs(&release(files, labels), &asked, &digest), expected, "{labels:?}");
+        }
+    }
+
+    #[test]
+    fn values_are_compared_as_numbers_and_not_as_texts() {
+        let map = |value: Value| value.as_object().cloned().unwrap();
+        let mut release = release(&CHART, &[]);
+        release.config = map(json!({"a": [1, {"b": 2.0}], "c": null}));
+        assert!(!values_differ(&release, &map(json!({"c": null, "a": [1.0, {"b": 2}]}))));
+        assert!(values_differ(&release, &map(json!({"a": [1, {"b": 2.0}]}))));
+        assert!(values_differ(&release, &map(json!({"a": [1, {"b": "2"}], "c": null}))));
+    }
+}
