@@ -25,6 +25,8 @@ use crate::{ports, tools};
 pub struct Testbed {
     pub(crate) host: Arc<Host>,
     pub(crate) control_plane: Option<ControlPlane>,
+    /// The cluster, when it is not the testbed's own.
+    pub(crate) outside: Option<ClusterAccess>,
     pub(crate) workers: Vec<Process>,
     pub(crate) postgres: Option<Postgres>,
     pub(crate) registry: Option<Registry>,
@@ -39,6 +41,7 @@ impl Testbed {
         Self {
             host,
             control_plane: None,
+            outside: None,
             workers: Vec::new(),
             postgres: None,
             registry: None,
@@ -192,7 +195,19 @@ impl Testbed {
     }
 
     fn access(&self) -> &ClusterAccess {
-        &self.control_plane.as_ref().expect("the test asks for it with TestbedBuilder::control_plane").access
+        self.cluster().expect("the test asks for it with TestbedBuilder::control_plane")
+    }
+
+    fn cluster(&self) -> Option<&ClusterAccess> {
+        self.control_plane.as_ref().map(|plane| &plane.access).or(self.outside.as_ref())
+    }
+
+    /// The URL of the API server.
+    ///
+    /// # Panics
+    /// The testbed was built without a cluster.
+    pub fn cluster_url(&self) -> &str {
+        self.access().url()
     }
 
     /// One of the project's services, to be started.
@@ -203,8 +218,8 @@ impl Testbed {
     /// Any program, to be run under the testbed: with its environment, and ended with it.
     pub fn program(&self, program: impl Into<PathBuf>) -> Invocation<'_> {
         let invocation = Invocation::new(&self.host, program);
-        match &self.control_plane {
-            Some(plane) => invocation.env("KUBECONFIG", plane.access.kubeconfig().display().to_string()),
+        match self.cluster() {
+            Some(access) => invocation.env("KUBECONFIG", access.kubeconfig().display().to_string()),
             None => invocation,
         }
     }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::bed::Testbed;
+use crate::cluster_access::ClusterAccess;
 use crate::git::GitServer;
 use crate::host::{Host, LOOPBACK};
 use crate::otlp::OtlpReceiver;
@@ -22,6 +23,7 @@ pub struct TestbedBuilder {
     registry: bool,
     git: bool,
     otlp: bool,
+    context: Option<String>,
 }
 
 impl TestbedBuilder {
@@ -34,6 +36,7 @@ impl TestbedBuilder {
             registry: false,
             git: false,
             otlp: false,
+            context: None,
         }
     }
 
@@ -80,6 +83,13 @@ impl TestbedBuilder {
         self.workloads().postgres().registry().git().otlp()
     }
 
+    /// The cluster of this context in the person's own kubeconfig, instead of a control plane. Only a person who names
+    /// it may bring that about.
+    pub fn context(mut self, name: &str) -> Self {
+        self.context = Some(name.to_owned());
+        self
+    }
+
     /// The address of the API server and of the services, instead of 127.0.0.1. It must be an address of
     /// this machine; see [`netns`](crate::netns) for one that no other machine can reach.
     pub fn address(mut self, address: IpAddr) -> Self {
@@ -96,6 +106,8 @@ impl TestbedBuilder {
         let host = Arc::new(Host::start(self.address)?);
         // From here on dropping it cleans up, whatever fails below.
         let mut bed = Testbed::new(host.clone());
+        bed.outside =
+            self.context.as_deref().map(|context| ClusterAccess::of_context(&host, context)).transpose()?;
         let cluster = async {
             if !self.control_plane {
                 return Ok((None, Vec::new()));

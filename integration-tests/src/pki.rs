@@ -11,8 +11,6 @@ use crate::host::{Host, LOOPBACK};
 /// ServiceAccount tokens.
 pub(crate) struct Pki {
     pub(crate) ca_pem: String,
-    /// The same certificate in DER, as kube takes it.
-    pub(crate) ca_der: Vec<u8>,
     pub(crate) ca_file: PathBuf,
     pub(crate) server_certificate: PathBuf,
     pub(crate) server_key: PathBuf,
@@ -50,7 +48,6 @@ pub(crate) fn make(host: &Host, address: IpAddr) -> anyhow::Result<Pki> {
     host.make_folder("pki")?;
     Ok(Pki {
         ca_pem: ca_certificate.pem(),
-        ca_der: ca_certificate.der().to_vec(),
         ca_file: host.write("pki/ca.crt", ca_certificate.pem())?,
         server_certificate: host.write("pki/server.crt", server_certificate.pem())?,
         server_key: host.write("pki/server.key", server_key.serialize_pem())?,

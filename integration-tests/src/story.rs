@@ -95,6 +95,14 @@ impl Step {
         Step::Trace,
     ];
 
+    /// The steps that a cluster of the person's own is spared: they fill a registry with images that hold nothing, and
+    /// destroy the cluster.
+    #[must_use]
+    pub fn harmless() -> Vec<Step> {
+        let spared = [Step::ManyContainers, Step::DisasterRecovery];
+        Step::ALL.into_iter().filter(|step| !spared.contains(step)).collect()
+    }
+
     /// What the step is, for a person.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -31,8 +31,8 @@ pub struct Setup {
     pub known_hosts: PathBuf,
     /// URL of the scanner's database.
     pub database_url: String,
-    /// What stands for docker.io.
-    pub registry_url: String,
+    /// `--registry-mirror`: what stands for which registry. With any, no other registry is asked.
+    pub mirrors: Vec<String>,
     /// How often the remote is polled and the registry scanned.
     pub interval: Duration,
     /// What is armed at the first start, by service: `WINDLASS_FAILPOINTS`.
@@ -40,7 +40,8 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// The settings for a repository and the servers of `servers`, with everything polled each second.
+    /// The settings for a repository and the servers of `servers`, with everything polled each second and the testbed's
+    /// registry, if it has one, for docker.io.
     ///
     /// # Errors
     /// The database cannot be created.
@@ -50,7 +51,11 @@ impl Setup {
             git_branch: "master".to_owned(),
             known_hosts: servers.git_server().known_hosts_file().to_owned(),
             database_url: servers.postgres_url(database).await?,
-            registry_url: servers.registry().url(),
+            mirrors: servers
+                .registry
+                .iter()
+                .map(|registry| format!("docker.io={}", registry.url()))
+                .collect(),
             interval: Duration::from_secs(1),
             failpoints: BTreeMap::new(),
         })
@@ -172,19 +177,14 @@ impl Windlass {
                 format!("--http-api-listen={}", addresses.sealing_http),
             ],
         );
-        let image_scanner = start(
-            bed,
-            setup,
-            "image-scanner",
-            NAMESPACE,
-            addresses.image_scanner,
-            vec![
-                format!("--database-url-file={}", database.display()),
-                format!("--registry-mirror=docker.io={}", setup.registry_url),
-                "--registry-require-mirror".to_owned(),
-                format!("--scan-interval={seconds}"),
-            ],
-        );
+        let mut scanner_args =
+            vec![format!("--database-url-file={}", database.display()), format!("--scan-interval={seconds}")];
+        scanner_args.extend(setup.mirrors.iter().map(|mirror| format!("--registry-mirror={mirror}")));
+        if !setup.mirrors.is_empty() {
+            scanner_args.push("--registry-require-mirror".to_owned());
+        }
+        let image_scanner =
+            start(bed, setup, "image-scanner", NAMESPACE, addresses.image_scanner, scanner_args);
         let git_syncer = start(
             bed,
             setup,

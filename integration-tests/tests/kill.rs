@@ -5,8 +5,6 @@
 //! A world is one walk through the story with up to one armed point per service; it has a namespace and a repository
 //! of its own. Every armed point must have killed, or the world proves nothing.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 

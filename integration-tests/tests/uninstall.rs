@@ -1,7 +1,5 @@
 //! The FAQ's "I've uninstalled Flux and all my Helm releases are gone": here they are not.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 use std::time::Duration;
 
 use integration_tests::eventually;

@@ -8,16 +8,16 @@ use crate::registry::ImagePush;
 use crate::wait::eventually;
 
 const DEV: &str = "releases/dev/podinfo.yaml";
-const PODINFO: &str = "stefanprodan/podinfo";
 
 pub(super) async fn first_release(stage: &mut Stage, narrator: &mut dyn Narrator) -> anyhow::Result<()> {
-    let tag = stage.ci(&["-r", PODINFO, "-b", "dev"]).await?;
-    narrator.shows(&format!("ci-mock.sh -r {PODINFO} -b dev: {PODINFO}:{tag}"));
+    let (repository, podinfo) = stage.podinfo();
+    let tag = stage.ci(&["-r", &repository, "-b", "dev"]).await?;
+    narrator.shows(&format!("ci-mock.sh -r {repository} -b dev: {podinfo}:{tag}"));
     for part in ["charts", "hack", "namespaces", DEV] {
         stage.bring(part).await?;
     }
     let image = stage.image_in(DEV)?;
-    stage.edit(DEV, &image, &format!("{PODINFO}:{tag}"))?;
+    stage.edit(DEV, &image, &format!("{podinfo}:{tag}"))?;
     stage.worktree().commit("The config repository").await?;
     stage.worktree().git(&["push", "--quiet", "-u", "origin", "master"]).await?;
     for namespace in ["dev", "stg", "adm", "openfaas"] {
@@ -27,13 +27,14 @@ pub(super) async fn first_release(stage: &mut Stage, narrator: &mut dyn Narrator
         .await?;
     }
     stage.released("dev", "podinfo-dev", 1).await?;
-    stage.rolled_out("dev", "podinfo-dev", &format!("{PODINFO}:{tag}")).await
+    stage.rolled_out("dev", "podinfo-dev", &format!("{podinfo}:{tag}")).await
 }
 
 pub(super) async fn image_update(stage: &mut Stage, narrator: &mut dyn Narrator) -> anyhow::Result<()> {
-    let tag = stage.ci(&["-r", PODINFO, "-b", "dev"]).await?;
-    narrator.shows(&format!("ci-mock.sh -r {PODINFO} -b dev: {PODINFO}:{tag}"));
-    let commit = stage.automation_commit(&format!("{PODINFO}:{tag}")).await?;
+    let (repository, podinfo) = stage.podinfo();
+    let tag = stage.ci(&["-r", &repository, "-b", "dev"]).await?;
+    narrator.shows(&format!("ci-mock.sh -r {repository} -b dev: {podinfo}:{tag}"));
+    let commit = stage.automation_commit(&format!("{podinfo}:{tag}")).await?;
     narrator.shows(&stage.worktree().git(&["show", "--stat", &commit]).await?);
     let changed = stage.worktree().git(&["show", "--format=", "--numstat", &commit]).await?;
     ensure!(
@@ -42,7 +43,7 @@ pub(super) async fn image_update(stage: &mut Stage, narrator: &mut dyn Narrator)
     );
     stage.image_commit = Some(commit);
     stage.released("dev", "podinfo-dev", 2).await?;
-    stage.rolled_out("dev", "podinfo-dev", &format!("{PODINFO}:{tag}")).await
+    stage.rolled_out("dev", "podinfo-dev", &format!("{podinfo}:{tag}")).await
 }
 
 pub(super) async fn chart_change(stage: &mut Stage, narrator: &mut dyn Narrator) -> anyhow::Result<()> {
@@ -75,15 +76,16 @@ pub(super) async fn history(stage: &mut Stage, narrator: &mut dyn Narrator) -> a
 }
 
 pub(super) async fn promotion(stage: &mut Stage, narrator: &mut dyn Narrator) -> anyhow::Result<()> {
-    let tag = stage.ci(&["-r", PODINFO, "-b", "stg", "-v", "1.1.0-rc1"]).await?;
-    narrator.shows(&format!("ci-mock.sh -r {PODINFO} -b stg -v 1.1.0-rc1: {PODINFO}:{tag}"));
+    let (repository, podinfo) = stage.podinfo();
+    let tag = stage.ci(&["-r", &repository, "-b", "stg", "-v", "1.1.0-rc1"]).await?;
+    narrator.shows(&format!("ci-mock.sh -r {repository} -b stg -v 1.1.0-rc1: {podinfo}:{tag}"));
     let file = "releases/stg/podinfo.yaml";
     stage.bring(file).await?;
     let image = stage.image_in(file)?;
-    stage.edit(file, &image, &format!("{PODINFO}:{tag}"))?;
+    stage.edit(file, &image, &format!("{podinfo}:{tag}"))?;
     stage.worktree().commit_and_push("Promote podinfo to stg").await?;
     stage.released("stg", "podinfo-rc", 1).await?;
-    stage.rolled_out("stg", "podinfo-rc", &format!("{PODINFO}:{tag}")).await?;
+    stage.rolled_out("stg", "podinfo-rc", &format!("{podinfo}:{tag}")).await?;
     let scaler = stage
         .cluster()
         .kubectl(&["-n", "stg", "get", "hpa", "podinfo-rc", "-o", "jsonpath={.spec.maxReplicas}"])
@@ -93,16 +95,17 @@ pub(super) async fn promotion(stage: &mut Stage, narrator: &mut dyn Narrator) ->
 }
 
 pub(super) async fn hotfix(stage: &mut Stage, _: &mut dyn Narrator) -> anyhow::Result<()> {
-    let tag = stage.ci(&["-r", PODINFO, "-b", "hotfix"]).await?;
+    let (repository, podinfo) = stage.podinfo();
+    let tag = stage.ci(&["-r", &repository, "-b", "hotfix"]).await?;
     let namespace = stage.worktree().read("namespaces/dev.yaml")?.replace("dev", "hotfix");
     stage.worktree().write("namespaces/hotfix.yaml", namespace)?;
     let image = stage.image_in(DEV)?;
     let release = stage.worktree().read(DEV)?;
-    let release = release.replace(&image, &format!("{PODINFO}:{tag}")).replace("dev", "hotfix");
+    let release = release.replace(&image, &format!("{podinfo}:{tag}")).replace("dev", "hotfix");
     stage.worktree().write("releases/hotfix/podinfo.yaml", release)?;
     stage.worktree().commit_and_push("An environment for hotfixes").await?;
     stage.released("hotfix", "podinfo-hotfix", 1).await?;
-    stage.rolled_out("hotfix", "podinfo-hotfix", &format!("{PODINFO}:{tag}")).await
+    stage.rolled_out("hotfix", "podinfo-hotfix", &format!("{podinfo}:{tag}")).await
 }
 
 /// The images of the FAQ's openfaas release, as its file names them, and what is pushed beside three of them. The

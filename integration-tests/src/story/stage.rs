@@ -8,7 +8,7 @@ use super::Narrator;
 use crate::bed::Testbed;
 use crate::git::{Access, GitRepository, Worktree};
 use crate::wait::eventually;
-use crate::windlass::{Setup, Windlass, project};
+use crate::windlass::{NAMESPACE, Setup, Windlass, project};
 
 /// How long a change in git may take to be seen in the cluster before a step gives up. The machine may be busy with other tests.
 pub(super) const PATIENCE: Duration = Duration::from_secs(90);
@@ -24,6 +24,8 @@ pub struct Stage {
     worktree: Worktree,
     /// The commit that automation made for the first new image.
     pub image_commit: Option<String>,
+    /// A cluster of the person's own: then images go to this registry, `host[:port][/prefix]`.
+    registry: Option<String>,
 }
 
 impl Stage {
@@ -32,12 +34,42 @@ impl Stage {
     /// # Errors
     /// A server that does not start.
     pub async fn new() -> anyhow::Result<Self> {
-        let bed = Testbed::builder().everything().start().await?;
+        Self::on(Testbed::builder().everything().start().await?, None).await
+    }
+
+    /// The same on a cluster of the person's own, by a context of their kubeconfig, with images in their registry.
+    ///
+    /// # Errors
+    /// A server that does not start, a context that is none, or a cluster where one of the story's namespaces exists:
+    /// the story must not touch what is already there.
+    pub async fn in_context(context: &str, registry: &str) -> anyhow::Result<Self> {
+        let bed = Testbed::builder().context(context).postgres().git().otlp().start().await?;
+        for namespace in ["dev", "stg", "adm", "openfaas", "hotfix", NAMESPACE] {
+            let found =
+                bed.kubectl(&["get", "namespace", namespace, "--ignore-not-found", "-o", "name"]).await?;
+            ensure!(
+                found.is_empty(),
+                "the cluster at {} has a namespace {namespace}; the demo only plays where it finds none of its own",
+                bed.cluster_url()
+            );
+        }
+        Self::on(bed, Some(registry.trim_end_matches('/').to_owned())).await
+    }
+
+    async fn on(bed: Testbed, registry: Option<String>) -> anyhow::Result<Self> {
         let repository = bed.git_server().create("gitops-helm").await?;
         repository.git(&["symbolic-ref", "HEAD", "refs/heads/master"]).await?;
         let worktree = repository.clone_as_developer().await?;
         worktree.git(&["symbolic-ref", "HEAD", "refs/heads/master"]).await?;
-        Ok(Self { bed, rescue: None, windlass: None, repository, worktree, image_commit: None })
+        Ok(Self { bed, rescue: None, windlass: None, repository, worktree, image_commit: None, registry })
+    }
+
+    /// The repository of the application's image, as `ci-mock.sh -r` takes it and as manifests name it.
+    pub fn podinfo(&self) -> (String, String) {
+        match &self.registry {
+            None => ("stefanprodan/podinfo".to_owned(), "stefanprodan/podinfo".to_owned()),
+            Some(registry) => ("podinfo".to_owned(), format!("{registry}/podinfo")),
+        }
     }
 
     /// The cluster that is there now.
@@ -71,7 +103,16 @@ impl Stage {
     /// Installs Windlass into the cluster that is there now, with an empty database of its own.
     pub async fn install(&mut self, narrator: &mut dyn Narrator) -> anyhow::Result<()> {
         let database = if self.rescue.is_some() { "scanner_after" } else { "scanner" };
-        let setup = Setup::new(&self.bed, &self.repository.url(), database).await?;
+        let mut setup = Setup::new(&self.bed, &self.repository.url(), database).await?;
+        setup.mirrors = match &self.registry {
+            None => vec![format!("docker.io={}", self.bed.registry().url())],
+            // A registry on loopback speaks plain http, as for ci-mock.sh.
+            Some(registry) => {
+                let host = registry.split('/').next().unwrap_or(registry);
+                let local = host.starts_with("127.") || host.starts_with("localhost");
+                local.then(|| format!("{host}=http://{host}")).into_iter().collect()
+            }
+        };
         let windlass = Windlass::install(self.cluster(), &setup).await?;
         let addresses = windlass.addresses;
         self.windlass = Some(windlass);
@@ -107,7 +148,7 @@ impl Stage {
             .program("/bin/bash")
             .args([script.display().to_string()])
             .args(args)
-            .env("REGISTRY", self.bed.registry().address())
+            .env("REGISTRY", self.registry.clone().unwrap_or_else(|| self.bed.registry().address()))
             .run()
             .await?;
         let line = output
