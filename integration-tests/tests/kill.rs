@@ -71,7 +71,7 @@ const WORLDS: &[[(&str, &str); 4]] = &[
         ("git-syncer", "sync.inside-apply"),
         ("image-scanner", "scan.after-commit=2"),
         ("release-operator", "record.before-update"),
-        ("secrets-decryptor", ""),
+        ("secrets-decryptor", "unseal.after-create"),
     ],
     [
         ("git-syncer", "sync.after-apply=2"),

@@ -436,6 +436,21 @@ async fn only_a_deliberate_deletion_purges(setup: &Setup) -> anyhow::Result<()> 
     );
     ensure!(setup.history("bad", "good").await?.is_empty(), "records are left");
 
+    // Somebody else's release: its name alone gives no right to it. As it is asked for, it is adopted, and goes with its object.
+    let web = setup.worktree.path().join("charts/web").display().to_string();
+    bed.helm(&["install", "foreign", &web, "-n", "bad", "--set", "replicaCount=0"]).await?;
+    let installed = setup.history("bad", "foreign").await?;
+    bed.kubectl_apply(&release("bad", "adopts", "{chartGitPath: broken, releaseName: foreign}")).await?;
+    setup.wait_ready("bad", "adopts", "False", "RenderFailed").await?;
+    bed.kubectl(&["delete", "fhr", "adopts", "-n", "bad"]).await?;
+    ensure!(setup.history("bad", "foreign").await? == installed, "a release was purged for its name");
+    let asked = "{chartGitPath: web, releaseName: foreign, values: {replicaCount: 0}}";
+    bed.kubectl_apply(&release("bad", "adopts", asked)).await?;
+    setup.wait_ready("bad", "adopts", "True", "ReleaseReady").await?;
+    ensure!(setup.history("bad", "foreign").await? == installed, "a release that is as asked was changed");
+    bed.kubectl(&["delete", "fhr", "adopts", "-n", "bad"]).await?;
+    ensure!(setup.history("bad", "foreign").await?.is_empty(), "an adopted release was left behind");
+
     bed.kubectl(&["create", "namespace", "leaving"]).await?;
     bed.kubectl_apply(&release("leaving", "l", "{chartGitPath: parts, releaseName: leaving}")).await?;
     setup.wait_ready("leaving", "l", "True", "ReleaseReady").await?;

@@ -418,6 +418,7 @@ async fn a_kill_at_any_step_changes_nothing() -> anyhow::Result<()> {
         "unseal.after-apply",
         "unseal.before-report",
         "unseal.after-report",
+        "unseal.after-create",
     ];
     for (index, point) in points.into_iter().enumerate() {
         let name = format!("killed-{index}");

@@ -7,22 +7,24 @@
 pub mod edit;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::backoff::Backoff;
 use crate::git::{Author, CommitId, GitError, NewCommit, Repository};
+use crate::state::{AutomationFailure, Shared};
 use crate::sync::observe::{Layout, Observation};
-use crate::sync::{self, workloads_at};
+use crate::sync::{self, report, workloads_at};
 use crate::trailers;
 use edit::{Plan, Selection};
 
 /// Tries against other writers before waiting.
 const TRIES: usize = 5;
-/// Selections held at once; the scanner sends them again.
+/// Selections held at once; what is beyond is asked for again once these are committed.
 const MAX_PENDING: usize = 10_000;
 /// First wait after a push that failed.
 const FIRST_RETRY: Duration = Duration::from_secs(2);
@@ -41,6 +43,10 @@ pub struct Automation {
     pub author: Author,
     /// Asked for a sync after each commit.
     pub sync: sync::Handle,
+    /// Where failures are shown.
+    pub shared: Shared,
+    /// Asked for all selections once more, when there were too many to hold.
+    pub again: Arc<Notify>,
 }
 
 /// What identifies the wish: a later one for the same container replaces it.
@@ -52,6 +58,7 @@ impl Automation {
         let mut pending: BTreeMap<Key, Selection> = BTreeMap::new();
         let mut backoff = Backoff::new(FIRST_RETRY, LAST_RETRY);
         let mut wait = None;
+        let mut dropped = 0;
         loop {
             let retry = async {
                 match wait {
@@ -63,18 +70,24 @@ impl Automation {
                 biased;
                 () = shutdown.cancelled() => return,
                 received = selections.recv() => match received {
-                    Some(received) => add(&mut pending, received),
+                    Some(received) => dropped += add(&mut pending, received),
                     None => return,
                 },
                 () = retry => {}
             }
             // All that is at hand goes into one commit.
             while let Ok(received) = selections.try_recv() {
-                add(&mut pending, received);
+                dropped += add(&mut pending, received);
             }
-            match self.carry_out(&pending).await {
+            let carried_out = self.carry_out(&pending).await;
+            self.show(carried_out.as_ref().err());
+            match carried_out {
                 Ok(()) => {
                     pending.clear();
+                    if std::mem::take(&mut dropped) > 0 {
+                        tracing::info!("asking for the selections that there was no room for");
+                        self.again.notify_one();
+                    }
                     backoff.reset();
                     wait = None;
                 }
@@ -90,6 +103,20 @@ impl Automation {
                 }
             }
         }
+    }
+
+    /// Shows the failure, or that there is none any more.
+    fn show(&self, error: Option<&GitError>) {
+        let shown = self.shared.read(|state| state.automation_failure.is_some());
+        if error.is_none() && !shown {
+            return;
+        }
+        let public_key = self.shared.read(|state| state.public_key.clone());
+        let failure = error.map(|error| AutomationFailure {
+            message: report::push_advice(error, &public_key, &self.repository.remote().branch),
+            at: SystemTime::now(),
+        });
+        self.shared.update(|state| state.automation_failure = failure);
     }
 
     /// Commits what is still to be done of the selections; nothing when there is nothing.
@@ -166,13 +193,25 @@ impl Automation {
     }
 }
 
-fn add(pending: &mut BTreeMap<Key, Selection>, received: Vec<Selection>) {
+/// Takes selections in, as far as there is room. Returns how many there was none for.
+fn add(pending: &mut BTreeMap<Key, Selection>, received: Vec<Selection>) -> usize {
+    let mut dropped = 0;
     for selection in received {
         let key = (selection.workload.clone(), selection.container.clone());
         if pending.len() < MAX_PENDING || pending.contains_key(&key) {
             pending.insert(key, selection);
+        } else {
+            dropped += 1;
         }
     }
+    if dropped > 0 {
+        tracing::warn!(
+            held = pending.len(),
+            dropped,
+            "more image updates are selected than are held at once; the others are asked for again after these"
+        );
+    }
+    dropped
 }
 
 #[cfg(test)]

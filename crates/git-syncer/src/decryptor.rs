@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use api::sealing::v1::VerifyRequest;
 use api::sealing::v1::sealing_service_client::SealingServiceClient;
-use service_kit::client::Connection;
+use service_kit::client::{Connection, MESSAGE_MAX};
 
 /// As many objects as the API takes in one request.
 const BATCH: usize = 256;
@@ -25,7 +25,7 @@ pub struct Decryptor {
 impl Decryptor {
     /// A decryptor behind a connection that need not be open yet.
     pub fn new(connection: Connection) -> Self {
-        Decryptor { client: SealingServiceClient::new(connection) }
+        Decryptor { client: SealingServiceClient::new(connection).max_decoding_message_size(MESSAGE_MAX) }
     }
 
     /// For each SealedSecret (as JSON): `None` when it can be opened, else what is wrong and what to do.

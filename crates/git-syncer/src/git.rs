@@ -23,7 +23,7 @@ pub use commit::{Author, CommitInfo, FileEdit, NewCommit};
 pub use error::GitError;
 pub use remote::{Remote, RemoteUrl, SshIdentity, UrlError};
 pub use revision::{CommitId, Revision, RevisionError};
-pub use tree::{BlobId, File, FileMode, MAX_FILES, Tree, relative_to};
+pub use tree::{BlobId, BlobLimits, File, FileMode, MAX_FILES, Tree, relative_to};
 
 /// Time beyond an exchange's own limit after which its caller stops waiting for the blocking thread.
 const GRACE: Duration = Duration::from_secs(10);
@@ -89,15 +89,18 @@ impl Repository {
         self.read(move |repository| tree::read(repository, commit)).await
     }
 
-    /// Reads files' contents, in the order asked for; `None` for one larger than `limit` bytes.
+    /// Reads files' contents, in the order asked for; `None` for one larger than `limits.each`. A content's size is looked at
+    /// before it is read, so no more than `limits.total` bytes are ever held.
     ///
     /// # Errors
-    /// [`GitError::Corrupt`] when a content is not in the clone.
-    pub async fn blobs(&self, blobs: Vec<BlobId>, limit: u64) -> Result<Vec<Option<Vec<u8>>>, GitError> {
-        let read_all = move |repository: &gix::Repository| {
-            blobs.into_iter().map(|blob| tree::read_blob(repository, blob, limit)).collect()
-        };
-        self.read(read_all).await
+    /// [`GitError::TooLarge`] when the contents together are larger than `limits.total`, [`GitError::Corrupt`] when one is
+    /// not in the clone.
+    pub async fn blobs(
+        &self,
+        blobs: Vec<BlobId>,
+        limits: BlobLimits,
+    ) -> Result<Vec<Option<Vec<u8>>>, GitError> {
+        self.read(move |repository| tree::read_blobs(repository, &blobs, limits)).await
     }
 
     /// Makes the commit and pushes it, provided the branch still is at its parent.
@@ -175,16 +178,13 @@ impl Repository {
 impl Inner {
     fn open(&self) -> Result<gix::Repository, GitError> {
         if let Some(open) = &*self.open.read().unwrap_or_else(PoisonError::into_inner) {
-            return Ok(open.to_thread_local());
+            return Ok(with_cache(open));
         }
         let mut slot = self.open.write().unwrap_or_else(PoisonError::into_inner);
-        let open = match &*slot {
-            Some(open) => open.clone(),
-            None => slot.insert(clone::open_or_init(&self.folder)?).clone(),
-        };
-        let mut repository = open.to_thread_local();
-        repository.object_cache_size_if_unset(OBJECT_CACHE_BYTES);
-        Ok(repository)
+        match &mut *slot {
+            Some(open) => Ok(with_cache(open)),
+            empty => Ok(with_cache(empty.insert(clone::open_or_init(&self.folder)?))),
+        }
     }
 
     /// Clones into a folder beside the clone, which takes its place once it is complete.
@@ -201,6 +201,13 @@ impl Inner {
         self.suspect.store(false, Ordering::SeqCst);
         Ok(tip)
     }
+}
+
+/// A handle for one thread. Each has an object cache of its own, for what is shared by all has none.
+fn with_cache(open: &gix::ThreadSafeRepository) -> gix::Repository {
+    let mut repository = open.to_thread_local();
+    repository.object_cache_size_if_unset(OBJECT_CACHE_BYTES);
+    repository
 }
 
 /// Runs blocking work under the caller's span.

@@ -7,9 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use api::image::v1::image_service_client::ImageServiceClient;
 use api::image::v1::{DeclareRequest, Item, SecretRef, WatchSelectionsRequest};
-use service_kit::client::Connection;
-use tokio::sync::{mpsc, watch};
+use service_kit::client::{Connection, MESSAGE_MAX};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use tonic_types::StatusExt as _;
 
 use crate::automation::edit::Selection;
 use crate::backoff::Backoff;
@@ -21,6 +22,8 @@ const DECLARE_LIMIT: Duration = Duration::from_secs(20);
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// A declaration is repeated this often, for a scanner whose database was restored.
 const REPEAT: Duration = Duration::from_secs(300);
+/// Wait before a snapshot that automation asks for, so that selections nobody can carry out do not go round in circles.
+const AGAIN: Duration = Duration::from_secs(30);
 
 /// The neighbour.
 #[derive(Clone)]
@@ -32,7 +35,8 @@ pub struct Scanner {
 impl Scanner {
     /// A scanner behind a connection that need not be open yet. `owner` is `<git url>#<branch>`.
     pub fn new(connection: Connection, owner: String) -> Self {
-        Scanner { client: ImageServiceClient::new(connection), owner }
+        let client = ImageServiceClient::new(connection).max_decoding_message_size(MESSAGE_MAX);
+        Scanner { client, owner }
     }
 
     /// Declares the automated items after each pass that changed them, until shutdown. Says nothing before the first pass: an
@@ -59,7 +63,14 @@ impl Scanner {
             if declared.as_ref() != Some(&items) {
                 version = next_version(version);
             }
-            match self.declare_once(version, items.clone()).await {
+            let mut answer = self.declare_once(version, items.clone()).await;
+            if let Some(stored) = answer.as_ref().err().and_then(stored_version) {
+                // The clock has been set back since: what is in the repository now is newer all the same.
+                version = stored.saturating_add(1);
+                tracing::info!(stored, "the stored declaration has a later version; going on from that one");
+                answer = self.declare_once(version, items.clone()).await;
+            }
+            match answer {
                 Ok(()) => {
                     if failed {
                         tracing::info!("image-scanner takes declarations again");
@@ -97,14 +108,25 @@ impl Scanner {
         Ok(())
     }
 
-    /// Hands selections on until shutdown.
-    pub async fn watch(self, selections: mpsc::Sender<Vec<Selection>>, shutdown: CancellationToken) {
+    /// Hands selections on until shutdown. After `again` they all come once more, in a new snapshot.
+    pub async fn watch(
+        self,
+        selections: mpsc::Sender<Vec<Selection>>,
+        again: Arc<Notify>,
+        shutdown: CancellationToken,
+    ) {
         let mut backoff = Backoff::new(RETRY.0, RETRY.1);
         let mut warned = false;
         loop {
             let ended = tokio::select! {
                 () = shutdown.cancelled() => return,
                 ended = self.stream(&selections, &mut backoff, &mut warned) => ended,
+                () = again.notified() => {
+                    tokio::select! {
+                        () = shutdown.cancelled() => return,
+                        () = tokio::time::sleep(AGAIN) => continue,
+                    }
+                }
             };
             if selections.is_closed() {
                 return;
@@ -149,10 +171,18 @@ impl Scanner {
     }
 }
 
-/// Versions grow across restarts because they are the time; they grow within one even if the clock does not.
+/// Versions grow across restarts because they are the time; they grow within one even if the clock does not. When the clock
+/// was set back in between, the scanner tells what is stored: see [`stored_version`].
 fn next_version(last: u64) -> u64 {
     let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
-    u64::try_from(millis).unwrap_or(u64::MAX).max(last + 1)
+    u64::try_from(millis).unwrap_or(u64::MAX).max(last.saturating_add(1))
+}
+
+/// The version that is stored, when the refusal says that it is later than the one declared.
+fn stored_version(status: &tonic::Status) -> Option<u64> {
+    let info = status.get_details_error_info()?;
+    let stale = status.code() == tonic::Code::FailedPrecondition && info.reason == "STALE_DECLARATION";
+    info.metadata.get("stored_version").filter(|_| stale)?.parse().ok()
 }
 
 /// The items that the workloads automate. Images that cannot be followed go along: the scanner says why, and shows it.
@@ -240,6 +270,23 @@ mod tests {
         let first = next_version(0);
         assert!(next_version(first) > first);
         assert_eq!(next_version(u64::MAX - 1), u64::MAX);
+    }
+
+    #[test]
+    fn a_refusal_tells_the_version_to_go_on_from() {
+        let check = |code, reason: &str, stored: &str, expected| {
+            let metadata =
+                std::collections::HashMap::from([("stored_version".to_owned(), stored.to_owned())]);
+            let details = tonic_types::ErrorDetails::with_error_info(reason, "windlass.dev", metadata);
+            let status = tonic::Status::with_error_details(code, "refused", details);
+            assert_eq!(stored_version(&status), expected, "{reason} {stored}");
+        };
+        use tonic::Code::{FailedPrecondition, InvalidArgument};
+        check(FailedPrecondition, "STALE_DECLARATION", "41", Some(41));
+        check(FailedPrecondition, "STALE_DECLARATION", "many", None);
+        check(FailedPrecondition, "SOMETHING_ELSE", "41", None);
+        check(InvalidArgument, "STALE_DECLARATION", "41", None);
+        assert_eq!(stored_version(&tonic::Status::failed_precondition("no details")), None);
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub(crate) async fn run(args: Args, kit: Kit) -> Result<(), BoxError> {
             default_namespace: args.default_namespace.clone(),
             author: args.author(),
             sync: handle.clone(),
+            shared: shared.clone(),
+            again: Arc::default(),
         };
         automate(&kit, scanner, automation, workloads.subscribe());
     } else {
@@ -106,7 +108,7 @@ fn automate(
     workloads: watch::Receiver<Option<Arc<Vec<crate::manifests::Workload>>>>,
 ) {
     let (send, receive) = mpsc::channel(SELECTIONS);
-    let (declaring, watching) = (scanner.clone(), scanner);
+    let (declaring, watching, again) = (scanner.clone(), scanner, Arc::clone(&automation.again));
     let token = || kit.shutdown.clone();
     let (first, second, third) = (token(), token(), token());
     kit.spawn("declare", async move {
@@ -114,7 +116,7 @@ fn automate(
         Ok(())
     });
     kit.spawn("selections", async move {
-        watching.watch(send, second).await;
+        watching.watch(send, again, second).await;
         Ok(())
     });
     kit.spawn("automation", async move {

@@ -1,24 +1,27 @@
 //! Chart directories as consumers get them: digests after each pass, files on request, at applied revisions only.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::args::clean_path;
 use crate::digest::{SourceFile, digest};
-use crate::git::{BlobId, FileMode, GitError, Repository, Revision, Tree, relative_to};
+use crate::git::{BlobId, BlobLimits, FileMode, GitError, Repository, Revision, Tree, relative_to};
 use crate::manifests::FileError;
 use crate::state::{Shared, SourceDigests};
 
 /// A file larger than this is not served; Helm refuses it too.
 pub const MAX_FILE_BYTES: u64 = 5 << 20;
 /// A directory with more bytes than this is not served.
-pub const MAX_SOURCE_BYTES: usize = 50 << 20;
+pub const MAX_SOURCE_BYTES: u64 = 50 << 20;
 /// A directory with more files than this is not served.
 pub const MAX_SOURCE_FILES: usize = 10_000;
-/// Directories read into memory at once.
-const READS_AT_ONCE: usize = 4;
+/// Directories held in memory at once, from the first byte read to the last one sent.
+const HELD_AT_ONCE: usize = 4;
+/// As long waits a caller for another one's directory to be sent.
+const WAIT: Duration = Duration::from_secs(20);
 
 /// Why a source is not served.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +62,9 @@ pub enum SourceError {
         /// What it is.
         what: &'static str,
     },
+    /// Others are being served, and none of them ended in time.
+    #[error("git-syncer is sending as many directories as it can; ask again in a moment")]
+    Busy,
     /// The clone cannot be read.
     #[error("the clone cannot be read")]
     Git(#[source] GitError),
@@ -77,6 +83,11 @@ pub struct Source {
     pub files: Vec<SourceFile>,
 }
 
+/// The right to hold one directory in memory; keep it as long as the files.
+#[derive(Debug)]
+#[must_use = "the files count as held until this is dropped"]
+pub struct Hold(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+
 /// What a digest depends on, without reading contents.
 type Listing = Vec<(String, u32, BlobId)>;
 
@@ -85,7 +96,7 @@ pub struct Sources {
     repository: Repository,
     shared: Shared,
     charts_path: String,
-    reads: Semaphore,
+    held: Arc<Semaphore>,
     /// Digests of chart directories by path, good while the listing is the same.
     known: Mutex<HashMap<String, (Listing, String)>>,
 }
@@ -93,8 +104,8 @@ pub struct Sources {
 impl Sources {
     /// Sources of `repository`; charts are below `charts_path`.
     pub fn new(repository: Repository, shared: Shared, charts_path: String) -> Self {
-        let (reads, known) = (Semaphore::new(READS_AT_ONCE), Mutex::default());
-        Sources { repository, shared, charts_path, reads, known }
+        let (held, known) = (Arc::new(Semaphore::new(HELD_AT_ONCE)), Mutex::default());
+        Sources { repository, shared, charts_path, held, known }
     }
 
     /// The path of a source relative to the charts path, as `spec.chartGitPath` names it; empty outside of it.
@@ -141,7 +152,8 @@ impl Sources {
         Ok((listing, digest(&files)))
     }
 
-    /// Reads a directory at an applied revision, the newest one when none is named.
+    /// Reads a directory at an applied revision, the newest one when none is named. Few directories are in memory at once:
+    /// the [`Hold`] is to be kept until the last file is sent, however slow the receiver is.
     ///
     /// # Errors
     /// [`SourceError`]; what it says of the path does not tell whether something exists outside the repository.
@@ -150,7 +162,7 @@ impl Sources {
         path: &str,
         under_charts_path: bool,
         revision: Option<&Revision>,
-    ) -> Result<Source, SourceError> {
+    ) -> Result<(Source, Hold), SourceError> {
         let cleaned = clean_path(path).ok_or_else(|| SourceError::Path(path.to_owned()))?;
         let full = match (under_charts_path, self.charts_path.is_empty()) {
             (true, false) => format!("{}/{cleaned}", self.charts_path),
@@ -160,14 +172,15 @@ impl Sources {
             return Err(SourceError::Path(path.to_owned()));
         }
         let revision = self.applied(revision)?;
-        let _permit = self.reads.acquire().await.expect("the semaphore is never closed");
+        let permit = tokio::time::timeout(WAIT, Arc::clone(&self.held).acquire_owned()).await;
+        let hold = Hold(permit.map_err(|_| SourceError::Busy)?.expect("the semaphore is never closed"));
         let tree = self.repository.tree(revision.commit).await.map_err(SourceError::Git)?;
         let listing = listing(&tree, &full)?;
         if listing.is_empty() {
             return Err(SourceError::Missing { path: full, revision });
         }
         let files = self.read(&full, &listing).await?;
-        Ok(Source { path: full, revision, digest: digest(&files), files })
+        Ok((Source { path: full, revision, digest: digest(&files), files }, hold))
     }
 
     fn applied(&self, wanted: Option<&Revision>) -> Result<Revision, SourceError> {
@@ -186,18 +199,19 @@ impl Sources {
     }
 
     async fn read(&self, path: &str, listing: &Listing) -> Result<Vec<SourceFile>, SourceError> {
+        let too_large = |path, limit: &str| SourceError::TooLarge { path, limit: limit.to_owned() };
         let mut files = Vec::with_capacity(listing.len());
-        let mut total = 0;
+        let mut left = MAX_SOURCE_BYTES;
         for batch in listing.chunks(256) {
             let blobs = batch.iter().map(|(_, _, blob)| *blob).collect();
-            let contents = self.repository.blobs(blobs, MAX_FILE_BYTES).await.map_err(SourceError::Git)?;
+            let limits = BlobLimits { each: MAX_FILE_BYTES, total: left };
+            let contents = self.repository.blobs(blobs, limits).await.map_err(|error| match error {
+                GitError::TooLarge { .. } => too_large(path.to_owned(), "50 MiB a directory"),
+                other => SourceError::Git(other),
+            })?;
             for ((name, mode, _), bytes) in batch.iter().zip(contents) {
-                let too_large = |path, limit: &str| SourceError::TooLarge { path, limit: limit.to_owned() };
                 let bytes = bytes.ok_or_else(|| too_large(format!("{path}/{name}"), "5 MiB a file"))?;
-                total += bytes.len();
-                if total > MAX_SOURCE_BYTES {
-                    return Err(too_large(path.to_owned(), "50 MiB a directory"));
-                }
+                left = left.saturating_sub(bytes.len() as u64);
                 files.push(SourceFile { path: name.clone(), mode: *mode, bytes });
             }
         }
@@ -276,14 +290,17 @@ mod tests {
         assert_ne!(first.digests["charts/podinfo"], second.digests["charts/podinfo"]);
         assert_eq!(first.digests["charts/podinfo2"], second.digests["charts/podinfo2"]);
 
-        let newest = sources.fetch("podinfo", true, None).await.unwrap();
+        let (newest, hold) = sources.fetch("podinfo", true, None).await.unwrap();
+        assert_eq!(sources.held.available_permits(), HELD_AT_ONCE - 1, "held until it is sent");
+        drop(hold);
+        assert_eq!(sources.held.available_permits(), HELD_AT_ONCE);
         let names: Vec<_> = newest.files.iter().map(|file| file.path.as_str()).collect();
         assert_eq!(names, ["Chart.yaml", "charts/sub/Chart.yaml", "templates/a.yaml"]);
         assert_eq!(
             (newest.path.as_str(), &newest.digest),
             ("charts/podinfo", &second.digests["charts/podinfo"])
         );
-        let older = sources.fetch("./charts/podinfo/", false, Some(&old)).await.unwrap();
+        let (older, _hold) = sources.fetch("./charts/podinfo/", false, Some(&old)).await.unwrap();
         assert_eq!(older.digest, first.digests["charts/podinfo"]);
 
         remote.commit(&[("README.md", "not applied\n")]);
@@ -312,6 +329,23 @@ mod tests {
             errors[0]
                 .to_string()
                 .starts_with("charts/podinfo: `charts/podinfo/values.yaml` is a symbolic link")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_is_too_large_is_refused() {
+        let large = "x".repeat(MAX_FILE_BYTES as usize);
+        let paths: Vec<String> = (0..=10).map(|number| format!("charts/a/{number}")).collect();
+        let mut files: Vec<_> = paths.iter().map(|path| (path.as_str(), large.as_str())).collect();
+        files.push(("charts/a/Chart.yaml", "name: a\n"));
+        let remote = TestRemote::with(&files);
+        let (repository, shared) = (remote.repository("clone"), Shared::new());
+        let sources = Sources::new(repository.clone(), shared, "charts".into());
+        let tip = repository.fetch().await.unwrap();
+        let (_, errors) = sources.digests(&repository.tree(tip).await.unwrap()).await.unwrap();
+        assert_eq!(
+            errors[0].to_string(),
+            "charts/a: `charts/a` is larger than is served: 50 MiB a directory"
         );
     }
 

@@ -40,6 +40,15 @@ pub struct RemoteState {
     pub checked_at: Option<SystemTime>,
 }
 
+/// Why selected images are not committed at present.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AutomationFailure {
+    /// A sentence that says what to do.
+    pub message: String,
+    /// When it was tried last.
+    pub at: SystemTime,
+}
+
 /// What applying one object led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -97,6 +106,8 @@ pub struct State {
     pub public_key: String,
     /// The remote's last answer.
     pub remote: RemoteState,
+    /// Why the last try to commit image updates failed; none after one that succeeded.
+    pub automation_failure: Option<AutomationFailure>,
     /// The newest revision fetched.
     pub fetched: Option<Revision>,
     /// The newest finished pass.
@@ -109,7 +120,14 @@ impl State {
     /// Nothing known yet.
     pub fn initial() -> Self {
         let remote = RemoteState { code: RemoteCode::Unknown, message: String::new(), checked_at: None };
-        State { public_key: String::new(), remote, fetched: None, applied: None, sources: Vec::new() }
+        State {
+            public_key: String::new(),
+            remote,
+            automation_failure: None,
+            fetched: None,
+            applied: None,
+            sources: Vec::new(),
+        }
     }
 }
 

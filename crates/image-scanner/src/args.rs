@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use api::image::v1::image_service_server::ImageServiceServer;
 use service_kit::args::seconds;
+use service_kit::client::MESSAGE_MAX;
 use service_kit::{Access, BoxError, Kit, KitArgs, Service, Services, chain};
 use tokio_util::sync::CancellationToken;
 
@@ -104,7 +105,8 @@ impl Service for Args {
             futures::future::join_all(workers).await;
             Ok(())
         });
-        kit.serve(access, Services::new().with(ImageServiceServer::new(server))).await?;
+        let server = ImageServiceServer::new(server).max_decoding_message_size(MESSAGE_MAX);
+        kit.serve(access, Services::new().with(server)).await?;
         Ok(())
     }
 }

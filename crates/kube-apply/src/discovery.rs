@@ -1,4 +1,5 @@
-//! What kinds the API server serves: read once, shared by all, read again when a kind is unknown.
+//! What kinds the API server serves: read once, shared by all, read again when a kind is unknown, or for whoever asks what there is when
+//! the reading is old.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -14,6 +15,10 @@ use crate::{ApplyError, ObjectRef};
 /// A reading is not repeated sooner than this for kinds that it does not know, so that a repository full of unknown
 /// kinds costs one reading, not one each.
 const MIN_AGE: Duration = Duration::from_secs(2);
+/// A list of all kinds is not older than this: a CustomResourceDefinition that somebody else installs or takes away shows within it.
+const MAX_AGE: Duration = Duration::from_secs(60);
+/// For how long a kind that was learned is put into readings which do not have it yet.
+const LEARNED: Duration = Duration::from_secs(30);
 
 /// How a kind is addressed.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +58,22 @@ impl Snapshot {
 struct Reading {
     taken: Instant,
     snapshot: Arc<Snapshot>,
+    learned: Vec<(Instant, Resolved)>,
+}
+
+impl Reading {
+    /// What was read, and what was learned shortly before.
+    fn new(taken: Instant, mut read: Snapshot, mut learned: Vec<(Instant, Resolved)>) -> Self {
+        learned.retain(|(since, _)| taken.duration_since(*since) < LEARNED);
+        for (_, resolved) in &learned {
+            read.insert(resolved.clone());
+        }
+        Self { taken, snapshot: Arc::new(read), learned }
+    }
+
+    fn is_since(&self, since: Option<Instant>) -> bool {
+        since.is_none_or(|since| self.taken >= since)
+    }
 }
 
 /// The discovery cache. One per process; clones share it.
@@ -68,12 +89,12 @@ impl Discovery {
         Self { client, timeout, reading: Arc::default() }
     }
 
-    /// The current reading; taken now if there is none.
+    /// A reading that is at most a minute old; taken now if there is none.
     ///
     /// # Errors
     /// [`ApplyError::Unavailable`] when the API server does not answer.
     pub async fn snapshot(&self) -> Result<Arc<Snapshot>, ApplyError> {
-        self.snapshot_since(None).await
+        self.snapshot_since(Instant::now().checked_sub(MAX_AGE)).await
     }
 
     /// Finds how the object's kind is addressed; an unknown kind causes a new reading.
@@ -81,7 +102,7 @@ impl Discovery {
     /// # Errors
     /// [`ApplyError::UnknownKind`] and [`ApplyError::Unavailable`].
     pub async fn resolve(&self, object: &ObjectRef) -> Result<Resolved, ApplyError> {
-        if let Some(found) = self.snapshot().await?.find(object) {
+        if let Some(found) = self.snapshot_since(None).await?.find(object) {
             return Ok(found.clone());
         }
         let enough = Instant::now().checked_sub(MIN_AGE);
@@ -118,18 +139,17 @@ impl Discovery {
                 kind: kind.clone(),
                 plural: plural.clone(),
             };
-            snapshot.insert(Resolved { resource, namespaced });
+            let resolved = Resolved { resource, namespaced };
+            snapshot.insert(resolved.clone());
+            reading.learned.push((Instant::now(), resolved));
         }
         reading.snapshot = Arc::new(snapshot);
     }
 
     /// A reading no older than `since` (any reading when `None`). Callers that wait together share one request.
     async fn snapshot_since(&self, since: Option<Instant>) -> Result<Arc<Snapshot>, ApplyError> {
-        let fresh = |reading: &Option<Reading>| match reading {
-            Some(reading) if since.is_none_or(|since| reading.taken >= since) => {
-                Some(reading.snapshot.clone())
-            }
-            _ => None,
+        let fresh = |reading: &Option<Reading>| {
+            reading.as_ref().filter(|reading| reading.is_since(since)).map(|reading| reading.snapshot.clone())
         };
         if let Some(snapshot) = fresh(&*self.reading.read().await) {
             return Ok(snapshot);
@@ -138,8 +158,11 @@ impl Discovery {
         if let Some(snapshot) = fresh(&reading) {
             return Ok(snapshot);
         }
-        let snapshot = Arc::new(self.read().await?);
-        *reading = Some(Reading { taken: Instant::now(), snapshot: snapshot.clone() });
+        let (taken, read) = (Instant::now(), self.read().await?);
+        let learned = reading.take().map(|before| before.learned).unwrap_or_default();
+        let next = Reading::new(taken, read, learned);
+        let snapshot = next.snapshot.clone();
+        *reading = Some(next);
         Ok(snapshot)
     }
 
@@ -167,5 +190,51 @@ impl Discovery {
             }
         }
         Ok(snapshot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A client that reaches nothing.
+    fn discovery() -> Discovery {
+        let config = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        Discovery::new(kube::Client::try_from(config).unwrap(), Duration::from_secs(5))
+    }
+
+    #[tokio::test]
+    async fn an_old_reading_finds_kinds_but_lists_none() {
+        let config_map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}});
+        let config_map = ObjectRef::of(&config_map).unwrap();
+        let check = async |age: Duration, lists: bool| {
+            let discovery = discovery();
+            let mut read = Snapshot::default();
+            let resource = ApiResource::erase::<k8s_openapi::api::core::v1::ConfigMap>(&());
+            read.insert(Resolved { resource, namespaced: true });
+            *discovery.reading.write().await = Some(Reading::new(Instant::now() - age, read, Vec::new()));
+            assert_eq!(discovery.snapshot().await.is_ok(), lists, "{age:?}");
+            assert!(discovery.resolve(&config_map).await.is_ok(), "{age:?}");
+        };
+        check(Duration::ZERO, true).await;
+        check(MAX_AGE - Duration::from_secs(10), true).await;
+        check(MAX_AGE + Duration::from_secs(1), false).await;
+    }
+
+    #[tokio::test]
+    async fn a_kind_that_was_learned_outlasts_a_reading_without_it() {
+        let discovery = discovery();
+        let begin = Instant::now();
+        *discovery.reading.write().await = Some(Reading::new(begin, Snapshot::default(), Vec::new()));
+        let crd = json!({"spec": {"group": "g.io", "scope": "Cluster", "names": {"kind": "A", "plural": "as"},
+            "versions": [{"name": "v1", "served": true}, {"name": "v0", "served": false}]}});
+        discovery.learn(&crd).await;
+        let learned = discovery.reading.write().await.take().unwrap().learned;
+        for (after, expected) in [(Duration::from_secs(1), 2), (LEARNED * 2, 0)] {
+            let next = Reading::new(begin + after, Snapshot::default(), learned.clone());
+            assert_eq!(next.snapshot.api_versions().len(), expected, "{after:?}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What every reconcile has at hand.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,11 @@ use crate::engine::Engine;
 use crate::reconcile::validate::{Identity, Object};
 use crate::source::Charts;
 use crate::store::ReleaseStore;
+
+/// A readiness that comes later than this after its change has causes of its own.
+const ROLLOUT: Duration = Duration::from_secs(30 * 60);
+/// Traces remembered for each object: those of its content and of its chart, and the ones before.
+const FOLLOWED: usize = 4;
 
 /// Settings of the reconciler.
 #[derive(Debug, Clone)]
@@ -54,7 +59,8 @@ pub type Key = (String, String);
 pub struct Memory {
     backoffs: Mutex<HashMap<Key, Backoff>>,
     awaiting: Mutex<HashMap<Key, Instant>>,
-    rollouts: Mutex<HashMap<Key, String>>,
+    rollouts: Mutex<HashMap<Key, (Instant, String)>>,
+    followed: Mutex<HashMap<Key, VecDeque<String>>>,
     asked: Mutex<HashMap<Key, Vec<oneshot::Sender<()>>>>,
 }
 
@@ -91,17 +97,35 @@ impl Memory {
         lock(&self.awaiting).keys().cloned().collect()
     }
 
-    /// Notes the trace whose change is being rolled out, until the release is ready.
-    pub fn rolls_out(&self, key: &Key, traceparent: Option<String>) {
-        match traceparent {
-            Some(traceparent) => drop(lock(&self.rollouts).insert(key.clone(), traceparent)),
-            None => drop(lock(&self.rollouts).remove(key)),
-        }
+    /// Notes the trace whose change is being rolled out from now on.
+    pub fn rolls_out(&self, key: &Key, traceparent: String) {
+        lock(&self.rollouts).insert(key.clone(), (Instant::now(), traceparent));
     }
 
-    /// The trace whose change is being rolled out.
-    pub fn rollout(&self, key: &Key) -> Option<String> {
-        lock(&self.rollouts).get(key).cloned()
+    /// Ends the roll-out; the trace of it, unless it took so long that readiness no longer follows from the change.
+    pub fn rolled_out(&self, key: &Key) -> Option<String> {
+        let (since, traceparent) = lock(&self.rollouts).remove(key)?;
+        (since.elapsed() < ROLLOUT).then_some(traceparent)
+    }
+
+    /// Notes that what the trace asked of the object was dealt with: whatever is done to it later is no part of that trace.
+    pub fn follows(&self, key: &Key, traceparent: &str) {
+        let mut followed = lock(&self.followed);
+        let followed = followed.entry(key.clone()).or_default();
+        if followed.iter().any(|known| known == traceparent) {
+            return;
+        }
+        if followed.len() >= FOLLOWED {
+            followed.pop_front();
+        }
+        followed.push_back(traceparent.to_owned());
+    }
+
+    /// Whether what the trace asked of the object was dealt with.
+    pub fn has_followed(&self, key: &Key, traceparent: &str) -> bool {
+        lock(&self.followed)
+            .get(key)
+            .is_some_and(|followed| followed.iter().any(|known| known == traceparent))
     }
 
     /// Notes that a person asked for a look; the receiver hears of its end.
@@ -120,7 +144,8 @@ impl Memory {
     pub fn forget(&self, key: &Key) {
         self.succeeded(key);
         self.arrived(key);
-        self.rolls_out(key, None);
+        lock(&self.rollouts).remove(key);
+        lock(&self.followed).remove(key);
     }
 }
 

@@ -165,7 +165,7 @@ fn owner<K>(workload: &PartialObjectMeta<K>, objects: &Store<Object>) -> Option<
     let all = objects.state();
     let owner = typed(&all).find(|object| {
         object.metadata.namespace.as_ref() == Some(namespace)
-            && validate::purged_name(object).is_some_and(|name| name.as_str() == release)
+            && validate::release_of(object).is_some_and(|name| name.as_str() == release)
     })?;
     Some(ObjectRef::new(owner.metadata.name.as_deref()?).within(namespace))
 }

@@ -9,6 +9,7 @@ use helm_engine::{
     Capabilities, Host, LoadedChart, Lookup, LookupError, Operation, ReleaseOptions, RenderError, Rendered,
 };
 use kube_apply::{Applier, ObjectRef};
+use rand::RngCore as _;
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -86,9 +87,7 @@ impl Engine {
             runtime: Handle::current(),
             failed: AtomicBool::new(false),
         });
-        let mut host = Host::new(lookup.clone());
-        let deadline = Instant::now() + DEADLINE;
-        host.budgets.interrupt = Some(Arc::new(move || Instant::now() >= deadline));
+        let host = host(lookup.clone(), Instant::now() + DEADLINE);
         let span = tracing::Span::current();
         let render = move || span.in_scope(|| chart.render(&values, &release, &capabilities, &host));
         match tokio::task::spawn_blocking(render).await.map_err(EngineError::Panicked)? {
@@ -97,6 +96,22 @@ impl Engine {
             Err(error) => Err(EngineError::Render(Box::new(error))),
         }
     }
+}
+
+/// What a chart may use of the world: look-ups, the time (`now`), and randomness (`randAlphaNum`, `genPrivateKey`). What a render made of
+/// the last two is kept in the revision's record, and a revision is made only when chart or values differ ([`crate::record`]): so a chart
+/// with random values is not upgraded at every look, and a revision that was cut off is completed with the values it began with.
+fn host(lookup: Arc<dyn Lookup>, deadline: Instant) -> Host {
+    let mut host = Host::new(lookup);
+    host.budgets.interrupt = Some(Arc::new(move || Instant::now() >= deadline));
+    host.clock = Some(Arc::new(|| {
+        let now = jiff::Timestamp::now();
+        // Before 1970 the part of a second would be negative; no clock that certificates work with says so.
+        (now.as_second(), u32::try_from(now.subsec_nanosecond()).unwrap_or_default())
+    }));
+    // A ChaCha generator that is seeded, again and again, by the operating system.
+    host.random = Some(Arc::new(|bytes| rand::rng().fill_bytes(bytes)));
+    host
 }
 
 /// The operation that `.Release` speaks of.
@@ -150,5 +165,41 @@ impl Lookup for LiveLookup {
                 Err(Box::new(error))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use helm_chart::{Chart, Limits, Mode, SourceFile};
+    use helm_engine::{KubeVersion, NoLookup};
+
+    use super::*;
+
+    #[test]
+    fn a_chart_may_ask_for_the_time_and_for_randomness() {
+        let template = "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}\ndata: {year: {{ now | date \"2006\" | quote }}, \
+                        id: {{ uuidv4 }}, word: {{ randAlphaNum 40 }}}\n";
+        let file = |(path, text): (&str, &str)| SourceFile {
+            path: path.into(),
+            mode: Mode::File,
+            bytes: text.as_bytes().to_vec().into(),
+        };
+        let files =
+            [("Chart.yaml", "apiVersion: v2\nname: web\nversion: 0.1.0\n"), ("templates/a.yaml", template)];
+        let chart = LoadedChart::new(Chart::load(files.map(file), &Limits::default()).unwrap());
+        let capabilities = Capabilities::new(KubeVersion::parse("v1.30.0").unwrap(), Default::default());
+        let render = || {
+            let host = host(Arc::new(NoLookup), Instant::now() + DEADLINE);
+            let options = ReleaseOptions {
+                name: "web".into(),
+                namespace: "dev".into(),
+                revision: 1,
+                operation: operation(true),
+            };
+            chart.render(&helm_values(&Map::new()).unwrap(), &options, &capabilities, &host).unwrap().manifest
+        };
+        let (first, second) = (render(), render());
+        assert!(first.contains(&format!("year: \"{}\"", jiff::Timestamp::now().strftime("%Y"))), "{first}");
+        assert_ne!(first, second);
     }
 }

@@ -18,7 +18,7 @@ use tonic::{Request, Response, Status};
 
 use crate::context::{Context, Key};
 use crate::reconcile::typed;
-use crate::reconcile::validate::{Identity, Object, purged_name};
+use crate::reconcile::validate::{Identity, Object, release_of};
 use crate::store::{StoreError, Stored};
 
 /// The longest that `Reconcile` waits for the end of the look.
@@ -48,20 +48,22 @@ impl Releases {
         found.ok_or_else(|| Status::not_found(format!("there is no FluxHelmRelease {namespace}/{name}")))
     }
 
-    async fn newest(&self, object: &FluxHelmRelease) -> Result<Option<Stored>, Status> {
+    async fn newest(&self, object: &FluxHelmRelease) -> Result<Option<Stored>, StoreError> {
         let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-        let Some(release) = purged_name(object) else { return Ok(None) };
-        let history = self.context.store.history(namespace, release.as_str()).await.map_err(status)?;
+        let Some(release) = release_of(object) else { return Ok(None) };
+        let history = self.context.store.history(namespace, release.as_str()).await?;
         let Some(last) = history.last() else { return Ok(None) };
-        self.context.store.get(namespace, release.as_str(), last.revision).await.map_err(status)
+        self.context.store.get(namespace, release.as_str(), last.revision).await
     }
 
+    /// One release as the list shows it. A fault of its own is told in its place; only what keeps all of them from being read is an error.
     async fn overview(&self, object: &Object) -> Result<Release, Status> {
         match &object.0 {
-            Ok(object) => Ok(convert::release(
-                object,
-                self.newest(object).await?.as_ref().map(|newest| &newest.release),
-            )),
+            Ok(object) => {
+                let newest = self.newest(object).await;
+                let newest = newest.map(|newest| newest.map(|newest| newest.release));
+                release_or_fault(object, newest)
+            }
             Err(invalid) => Ok(convert::undecodable(&invalid.metadata, &invalid.error)),
         }
     }
@@ -97,23 +99,24 @@ impl ReleaseService for Releases {
                 history: Vec::new(),
             }));
         };
-        let newest = self.newest(&object).await?;
+        let newest = self.newest(&object).await.map(|newest| newest.map(|newest| newest.release));
+        let values = newest.as_ref().ok().and_then(Option::as_ref).map(|newest| newest.config.clone());
         let mut history = Vec::new();
-        if let Some(release) = purged_name(&object) {
+        if let Some(release) = release_of(&object) {
             let entries = self.context.store.history(&namespace, release.as_str()).await.map_err(status)?;
             for entry in entries.entries().iter().rev() {
-                let stored = self
-                    .context
-                    .store
-                    .get(&namespace, release.as_str(), entry.revision)
-                    .await
-                    .map_err(status)?;
-                history.extend(stored.map(|stored| convert::revision(&stored.release)));
+                match self.context.store.get(&namespace, release.as_str(), entry.revision).await {
+                    Ok(stored) => history.extend(stored.map(|stored| convert::revision(&stored.release))),
+                    Err(error) if is_of_one(&error) => {
+                        history.push(convert::unreadable_revision(entry, service_kit::chain(&error)));
+                    }
+                    Err(error) => return Err(status(error)),
+                }
             }
         }
         Ok(Response::new(GetReleaseResponse {
-            release: Some(convert::release(&object, newest.as_ref().map(|newest| &newest.release))),
-            values: newest.map(|newest| convert::masked(newest.release.config)),
+            release: Some(release_or_fault(&object, newest)?),
+            values: values.map(convert::masked),
             history,
         }))
     }
@@ -139,11 +142,61 @@ impl ReleaseService for Releases {
     }
 }
 
+/// A release with its newest record, or with what is wrong with that.
+fn release_or_fault(
+    object: &FluxHelmRelease,
+    newest: Result<Option<helm_release::Release>, StoreError>,
+) -> Result<Release, Status> {
+    match newest {
+        Ok(newest) => Ok(convert::release(object, newest.as_ref())),
+        Err(error) if is_of_one(&error) => Ok(convert::unreadable(object, service_kit::chain(&error))),
+        Err(error) => Err(status(error)),
+    }
+}
+
+/// Whether the fault is that of one record, release or namespace, and the others can be read.
+fn is_of_one(error: &StoreError) -> bool {
+    !matches!(error, StoreError::Unavailable { .. })
+}
+
 fn status(error: StoreError) -> Status {
     let text = service_kit::chain(&error);
     match error {
         StoreError::Forbidden { .. } => Status::failed_precondition(text),
-        StoreError::Unreadable { .. } | StoreError::Refused { .. } => Status::data_loss(text),
+        StoreError::Unreadable { .. } | StoreError::Refused { .. } | StoreError::TooMany { .. } => {
+            Status::data_loss(text)
+        }
         _ => Status::unavailable(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_fault_of_one_release_is_told_in_its_place() {
+        let object: FluxHelmRelease = serde_json::from_value(json!({
+            "apiVersion": "helm.integrations.flux.weave.works/v1alpha2", "kind": "FluxHelmRelease",
+            "metadata": {"name": "web", "namespace": "dev"}, "spec": {"chartGitPath": "podinfo"},
+            "status": {"releaseName": "web", "conditions": [{"type": "Ready", "status": "True", "reason": "ReleaseReady",
+                "message": "", "lastTransitionTime": "2018-07-20T16:00:00Z"}]},
+        }))
+        .unwrap();
+        let unreadable = StoreError::Unreadable { namespace: "dev".into(), name: "s".into(), source: None };
+        let shown = release_or_fault(&object, Err(unreadable)).unwrap();
+        assert_eq!((shown.name.as_str(), shown.release_name.as_str()), ("web", "web"));
+        let conditions: Vec<_> =
+            shown.conditions.iter().map(|found| (found.r#type.as_str(), found.reason.as_str())).collect();
+        assert_eq!(conditions, [("Ready", "RecordsUnusable")]);
+        assert_eq!(
+            shown.conditions[0].message,
+            "Secret dev/s holds no readable release record; repair or delete it"
+        );
+        let unavailable = StoreError::Unavailable { namespace: "dev".into(), source: "no answer".into() };
+        assert_eq!(release_or_fault(&object, Err(unavailable)).unwrap_err().code(), tonic::Code::Unavailable);
+        assert_eq!(release_or_fault(&object, Ok(None)).unwrap().conditions[0].reason, "ReleaseReady");
     }
 }

@@ -12,6 +12,8 @@
 //! - a release changes only when chart or values changed, by digest and content, never by time;
 //! - a bad object, chart or record gets a status that says what to do, and stops nothing else.
 
+#[cfg(test)]
+mod api_server;
 pub mod args;
 pub mod backoff;
 pub mod chart_path;

@@ -22,7 +22,8 @@ use tracing::Instrument as _;
 use crate::backoff::jittered;
 use crate::context::{Context, Key};
 use crate::record;
-use crate::store::Stored;
+use crate::source::Cause;
+use crate::store::{Records, Stored};
 
 use act::NewRevision;
 use decide::{Decision, decide};
@@ -69,17 +70,7 @@ pub async fn reconcile(object: Arc<Object>, context: Arc<Context>) -> Option<Dur
     };
     let look = async {
         let (report, next) = look(&object, &context, &key, !asked.is_empty()).await;
-        let ready = report.ready.as_ref().map(|ready| (ready.holds, ready.reason));
-        match ready {
-            Some((Some(false), "Progressing")) => context.memory.rolls_out(&key, cause),
-            Some((Some(true), _)) => {
-                if context.memory.rollout(&key).is_some() || report.done.is_some() {
-                    tracing::info_span!("ready").in_scope(|| tracing::info!("the release is ready"));
-                }
-                context.memory.rolls_out(&key, None);
-            }
-            _ => {}
-        }
+        trace_readiness(&context, &key, &report, cause);
         let told = if next == Next::Gone { true } else { tell(&object, &context, &identity, &report).await };
         wait(&context, &key, if told { next } else { Next::Retry })
     };
@@ -87,6 +78,33 @@ pub async fn reconcile(object: Arc<Object>, context: Arc<Context>) -> Option<Dur
     // Those who asked are told by the end of their receivers.
     drop(asked);
     wait
+}
+
+/// Ends the trace that led here where the release is ready: in this look, or in a later one that finds it so.
+fn trace_readiness(context: &Context, key: &Key, report: &Report, cause: Option<String>) {
+    if let Some(traceparent) = cause.as_ref().filter(|_| report.observed) {
+        context.memory.follows(key, traceparent);
+    }
+    let tell = |span: tracing::Span| span.in_scope(|| tracing::info!("the release is ready"));
+    match report.ready.as_ref().map(|ready| (ready.holds, ready.reason)) {
+        Some((Some(false), "Progressing")) => {
+            if let Some(traceparent) = cause {
+                context.memory.rolls_out(key, traceparent);
+            }
+        }
+        Some((Some(true), _)) => {
+            match (context.memory.rolled_out(key), cause.is_some() || report.done.is_some()) {
+                (_, true) => tell(tracing::info_span!("ready")),
+                (Some(traceparent), false) => {
+                    let span = tracing::info_span!(parent: None, "ready");
+                    service_kit::trace_context::continue_from(&span, &traceparent);
+                    tell(span);
+                }
+                (None, false) => {}
+            }
+        }
+        _ => {}
+    }
 }
 
 fn wait(context: &Context, key: &Key, next: Next) -> Option<Duration> {
@@ -104,19 +122,38 @@ fn wait(context: &Context, key: &Key, next: Next) -> Option<Duration> {
     }
 }
 
-/// The trace that led here: of the object's new content, of the chart's new digest, or of what is being rolled out.
+/// The trace that led here. A deletion has none: it bumps the generation, but the annotation speaks of the content before it.
 fn cause(object: &Object, context: &Context, key: &Key) -> Option<String> {
-    let typed = object.0.as_ref().ok()?;
-    let subject = validate::subject(object).ok()?;
-    let status = typed.status.clone().unwrap_or_default();
-    if status.observed_generation != Some(subject.generation) || context.memory.awaiting_since(key).is_some()
-    {
-        return subject.traceparent;
+    if object.meta().deletion_timestamp.is_some() {
+        return None;
     }
-    let chart = context.charts.cause(&subject.chart);
-    match chart.filter(|chart| status.chart_digest.as_ref() != Some(&chart.digest)) {
-        Some(chart) => Some(chart.traceparent),
-        None => context.memory.rollout(key),
+    let status = object.0.as_ref().ok()?.status.clone().unwrap_or_default();
+    let subject = validate::subject(object).ok()?;
+    let causes = Causes {
+        content: subject.traceparent.filter(|_| status.observed_generation != Some(subject.generation)),
+        chart: context.charts.cause(&subject.chart),
+        deployed: status.chart_digest,
+    };
+    causes.newest(|traceparent| context.memory.has_followed(key, traceparent))
+}
+
+/// What can have led to a look.
+struct Causes {
+    /// The trace of the object's content, if its generation was not dealt with.
+    content: Option<String>,
+    /// The chart's present digest and its trace.
+    chart: Option<Cause>,
+    /// Digest of the chart that is deployed.
+    deployed: Option<String>,
+}
+
+impl Causes {
+    /// The trace of the new content, else of the new chart, unless it was dealt with: a look that only checks again is part of no
+    /// trace. Nor is a change by a person, which leaves the annotation of an earlier trace on the object.
+    fn newest(self, has_followed: impl Fn(&str) -> bool) -> Option<String> {
+        let chart = self.chart.filter(|chart| self.deployed.as_ref() != Some(&chart.digest));
+        let traces = [self.content, chart.map(|chart| chart.traceparent)];
+        traces.into_iter().flatten().find(|traceparent| !has_followed(traceparent))
     }
 }
 
@@ -124,7 +161,7 @@ async fn look(object: &Object, context: &Context, key: &Key, forced: bool) -> (R
     if object.meta().deletion_timestamp.is_some() {
         return delete::delete(object, context).await;
     }
-    let subject = match validated(object, context) {
+    let mut subject = match validated(object, context) {
         Ok(subject) => subject,
         Err(error) => {
             let message = service_kit::chain(&error);
@@ -144,7 +181,7 @@ async fn look(object: &Object, context: &Context, key: &Key, forced: bool) -> (R
         context.memory.arrived(key);
         let decision = decide(&facts(&observed, &subject, forced, jiff::Timestamp::now()));
         tracing::debug!(?decision, "decided");
-        match step(context, object, &subject, observed, decision).await {
+        match step(context, object, &mut subject, observed, decision).await {
             Step::End(report, next) => return (Report { done: report.done.or(done), ..*report }, next),
             Step::Again(what) => done = what.or(done),
         }
@@ -203,7 +240,7 @@ impl Step {
 async fn step(
     context: &Context,
     object: &Object,
-    subject: &Subject,
+    subject: &mut Subject,
     observed: Observed,
     decision: Decision,
 ) -> Step {
@@ -213,6 +250,17 @@ async fn step(
         values_digest: record::values_digest(&subject.values),
     });
     let newest = observed.newest.clone();
+    let is_own = decision.adopts() || observed.is_claimed || is_installed(object, subject);
+    // Before the release is the object's, and again when somebody took the finalizer off.
+    if is_own && let Err(error) = act::hold(context, subject, object.meta()).await {
+        if error.is_transient() {
+            // Most often the object has changed since it was read, by our own finalizer at the look before. Nothing was begun.
+            tracing::warn!(release = %subject.release, "the finalizer is not set yet: {}", service_kit::chain(&error));
+            return Step::end(Report::default(), Next::Retry);
+        }
+        let is_install = matches!(decision, Decision::Install { .. });
+        return fault(context, object, subject, error, is_install, inputs).await;
+    }
     let made = match decision {
         Decision::Install { revision, reason, abandoned } => {
             Some((NewRevision { revision, is_install: true, abandoned }, Some(reason)))
@@ -225,9 +273,9 @@ async fn step(
     if let (Some((new, reason)), Some(source)) = (made, observed.source.clone()) {
         let done = if new.is_install { Done::Installed } else { Done::Upgraded };
         tracing::info!(release = %subject.release, revision = new.revision, ?reason, "{}", if new.is_install { "installing" } else { "upgrading" });
-        return match act::make(context, subject, object.meta(), observed, &source, &new).await {
+        return match act::make(context, subject, observed, &source, &new).await {
             Ok(stored) => deployed(context, stored, inputs, Some(done)).await,
-            Err(error) => fault(context, subject, error, new.is_install, inputs).await,
+            Err(error) => fault(context, object, subject, error, new.is_install, inputs).await,
         };
     }
     match decision {
@@ -237,12 +285,12 @@ async fn step(
                 .is_some_and(|newest| newest.release.info.status == helm_release::Status::PendingInstall);
             match act::resume(context, subject, observed).await {
                 Ok(_) => Step::Again(Some(if is_install { Done::Installed } else { Done::Upgraded })),
-                Err(error) => fault(context, subject, error, is_install, inputs).await,
+                Err(error) => fault(context, object, subject, error, is_install, inputs).await,
             }
         }
         Decision::Tidy { revisions } => match act::supersede(context, subject, &revisions).await {
             Ok(()) => Step::Again(None),
-            Err(error) => fault(context, subject, error.into(), false, inputs).await,
+            Err(error) => fault(context, object, subject, error.into(), false, inputs).await,
         },
         Decision::Wait { revision, left } => {
             // Without the time that is left, which would make every look a new message.
@@ -252,7 +300,7 @@ async fn step(
                 decide::FOREIGN_OPERATION.as_secs() / 60
             );
             let ready = Some(Verdict::new(Some(false), "OperationPending", message));
-            let record = newest.map(|newest| newest.release);
+            let record = newest.filter(|_| is_own).map(|newest| newest.release);
             Step::end(Report { ready, record, ..Report::default() }, Next::After(left.min(AWAIT_READY)))
         }
         Decision::Stalled { revision } => {
@@ -263,7 +311,7 @@ async fn step(
             );
             let ready = Some(Verdict::new(Some(false), "Stalled", message.clone()));
             let released = Some(Verdict::new(Some(false), "Stalled", message));
-            let record = newest.map(|newest| newest.release);
+            let record = newest.filter(|_| is_own).map(|newest| newest.release);
             Step::end(Report { ready, released, record, observed: true, ..Report::default() }, Next::Resync)
         }
         Decision::Nothing | Decision::Install { .. } | Decision::Upgrade { .. } => match newest {
@@ -271,6 +319,12 @@ async fn step(
             None => Step::Again(None),
         },
     }
+}
+
+/// Whether the object's status says that the release is its own.
+fn is_installed(object: &Object, subject: &Subject) -> bool {
+    let installed = object.0.as_ref().ok().and_then(validate::installed_name);
+    installed == Some(subject.release.as_str())
 }
 
 /// The release is as asked for: what is left is whether its workloads are.
@@ -297,6 +351,7 @@ async fn deployed(context: &Context, stored: Stored, inputs: Option<Inputs>, don
 
 async fn fault(
     context: &Context,
+    object: &Object,
     subject: &Subject,
     error: act::ActError,
     is_install: bool,
@@ -308,8 +363,10 @@ async fn fault(
     let verdict = Verdict::new(Some(false), error.reason(is_install), message);
     // What became of the records, for the status; an unknown answer leaves it as it was.
     let namespace = &subject.identity.namespace;
-    let newest = context.store.history(namespace, subject.release.as_str()).await.ok();
-    let newest = newest.and_then(|history| history.last().map(|last| last.revision));
+    let records = context.store.records(namespace, subject.release.as_str()).await.ok();
+    // Somebody else's release that only has the name does not become the object's by a failure.
+    let own = |records: &Records| records.are_of(&subject.identity.uid) || is_installed(object, subject);
+    let newest = records.filter(own).and_then(|records| records.history.last().map(|last| last.revision));
     let record = match newest {
         Some(revision) => {
             context.store.get(namespace, subject.release.as_str(), revision).await.ok().flatten()
@@ -347,4 +404,46 @@ async fn tell(object: &Object, context: &Context, identity: &Identity, report: &
         context.cluster.publish(identity, notice.warning, notice.reason, notice.note).await;
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_is_followed_until_it_was_dealt_with() {
+        // trace of new content, chart's digest and trace, deployed digest, traces dealt with, the trace that is continued
+        type Row<'a> =
+            (Option<&'a str>, Option<(&'a str, &'a str)>, Option<&'a str>, &'a [&'a str], Option<&'a str>);
+        let rows: [Row<'_>; 10] = [
+            (Some("content"), None, None, &[], Some("content")),
+            (Some("content"), Some(("2", "chart")), Some("1"), &[], Some("content")),
+            // A person changed the object.
+            (Some("content"), None, None, &["content"], None),
+            (Some("content"), Some(("2", "chart")), Some("1"), &["content"], Some("chart")),
+            (None, Some(("2", "chart")), Some("1"), &[], Some("chart")),
+            (None, Some(("2", "chart")), None, &["older"], Some("chart")),
+            // A resync of what is deployed, and of what failed.
+            (None, Some(("1", "chart")), Some("1"), &[], None),
+            (None, Some(("2", "chart")), Some("1"), &["chart"], None),
+            (None, None, Some("1"), &[], None),
+            (None, None, None, &[], None),
+        ];
+        for (content, chart, deployed, followed, expected) in rows {
+            let cause = |(digest, traceparent): (&str, &str)| Cause {
+                digest: digest.to_owned(),
+                traceparent: traceparent.to_owned(),
+            };
+            let causes = Causes {
+                content: content.map(str::to_owned),
+                chart: chart.map(cause),
+                deployed: deployed.map(str::to_owned),
+            };
+            let memory = crate::context::Memory::default();
+            let key = ("dev".to_owned(), "web".to_owned());
+            followed.iter().for_each(|traceparent| memory.follows(&key, traceparent));
+            let actual = causes.newest(|traceparent| memory.has_followed(&key, traceparent));
+            assert_eq!(actual.as_deref(), expected, "{content:?} {chart:?} {deployed:?} {followed:?}");
+        }
+    }
 }

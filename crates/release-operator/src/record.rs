@@ -1,12 +1,11 @@
 //! Charts and values as Helm's record holds them, and whether a record holds those that are asked for. Pure.
 
+use std::collections::BTreeMap;
+
 use helm_chart::Chart;
 use helm_engine::Rendered;
-use helm_release::{
-    ApplyMethod, ChartFile, ChartMetadata, Hook, HookDeletePolicy, HookEvent, HookExecution,
-    HookOutputLogPolicy, Release, ReleaseChart, ReleaseName, Status,
-};
-use serde_json::{Map, Value, json};
+use helm_release::{ApplyMethod, ChartFile, Release, ReleaseChart, ReleaseName, Status, rendered};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::names::{CHART_DIGEST_LABEL, CLAIM_LABEL};
@@ -44,10 +43,10 @@ pub fn pending(revision: &Revision<'_>, rendered: Rendered) -> Release {
     release.info.first_deployed = revision.first_deployed.clone().or_else(|| Some(revision.now.into()));
     release.info.last_deployed = Some(revision.now.into());
     release.info.notes = rendered.notes;
-    release.chart = Some(chart(&rendered.chart));
+    release.chart = Some(rendered::chart(&rendered.chart));
     release.config = revision.values.clone();
     release.manifest = rendered.manifest;
-    release.hooks = rendered.hooks.into_iter().map(hook).collect();
+    release.hooks = rendered::hooks(&rendered.hooks);
     release.apply_method = ApplyMethod::ServerSide;
     release.labels.insert(CLAIM_LABEL.to_owned(), format!("{}.{}", revision.uid, revision.revision));
     release.labels.insert(CHART_DIGEST_LABEL.to_owned(), short_digest(revision.chart_digest));
@@ -65,6 +64,13 @@ pub fn is_claimed_by(release: &Release, uid: &str) -> bool {
     release.labels.get(CLAIM_LABEL).is_some_and(|claim| *claim == format!("{uid}.{}", release.revision))
 }
 
+/// UID of the FluxHelmRelease that a record was made for, by the labels of its Secret: by this service, or by helm on top of such a
+/// record, whose labels it inherits.
+pub fn owner(labels: &BTreeMap<String, String>) -> Option<&str> {
+    let (uid, _) = labels.get(CLAIM_LABEL)?.rsplit_once('.')?;
+    Some(uid).filter(|uid| !uid.is_empty())
+}
+
 /// Whether the record was made of another chart. A record of this service tells by its digest; in others the chart itself
 /// is compared, as far as Helm stores it (it leaves out the dependencies' files).
 pub fn chart_differs(release: &Release, asked: &Chart, digest: &str) -> bool {
@@ -72,7 +78,7 @@ pub fn chart_differs(release: &Release, asked: &Chart, digest: &str) -> bool {
         return release.labels.get(CHART_DIGEST_LABEL) != Some(&short_digest(digest));
     }
     let Some(stored) = &release.chart else { return true };
-    let asked = chart(asked);
+    let asked = rendered::chart(asked);
     let files = |files: &[ChartFile]| {
         let mut files: Vec<_> = files.iter().map(|file| (file.name.clone(), file.data.clone())).collect();
         files.sort();
@@ -118,117 +124,10 @@ fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// A chart as `helm.sh/helm/v4/pkg/chart/v2` is written in JSON.
-fn chart(chart: &Chart) -> ReleaseChart {
-    let files = |files: &[helm_chart::ChartFile]| {
-        let file = |file: &helm_chart::ChartFile| ChartFile {
-            name: file.name.clone(),
-            data: file.data.to_vec(),
-            extra: Map::new(),
-        };
-        files.iter().map(file).collect()
-    };
-    ReleaseChart {
-        metadata: metadata(&chart.metadata),
-        lock: chart.lock.clone().map_or(Value::Null, Value::from),
-        templates: files(&chart.templates),
-        values: chart.values.as_ref().map(|values| {
-            values.as_map().iter().map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect()
-        }),
-        schema: chart.schema.as_ref().map(|schema| schema.to_vec()),
-        files: files(&chart.files),
-        extra: Map::new(),
-    }
-}
-
-fn metadata(metadata: &helm_chart::Metadata) -> ChartMetadata {
-    let dependency = |dependency: &helm_chart::Dependency| {
-        // Go writes name and repository even when they are empty.
-        let imports: Vec<_> = dependency.import_values.iter().cloned().map(Value::from).collect();
-        let mut entry = present([
-            ("version", json!(dependency.version)),
-            ("condition", json!(dependency.condition)),
-            ("tags", json!(dependency.tags)),
-            ("enabled", json!(dependency.enabled)),
-            ("import-values", Value::Array(imports)),
-            ("alias", json!(dependency.alias)),
-        ]);
-        entry.insert("name".to_owned(), json!(dependency.name));
-        entry.insert("repository".to_owned(), json!(dependency.repository));
-        Value::Object(entry)
-    };
-    let maintainer = |maintainer: &helm_chart::Maintainer| {
-        Value::Object(present([
-            ("name", json!(maintainer.name)),
-            ("email", json!(maintainer.email)),
-            ("url", json!(maintainer.url)),
-        ]))
-    };
-    ChartMetadata {
-        name: metadata.name.clone(),
-        version: metadata.version.clone(),
-        app_version: metadata.app_version.clone(),
-        extra: present([
-            ("home", json!(metadata.home)),
-            ("sources", json!(metadata.sources)),
-            ("description", json!(metadata.description)),
-            ("keywords", json!(metadata.keywords)),
-            ("maintainers", metadata.maintainers.iter().map(maintainer).collect()),
-            ("icon", json!(metadata.icon)),
-            ("apiVersion", json!(metadata.api_version)),
-            ("condition", json!(metadata.condition)),
-            ("tags", json!(metadata.tags)),
-            ("deprecated", json!(metadata.deprecated)),
-            ("annotations", json!(metadata.annotations)),
-            ("kubeVersion", json!(metadata.kube_version)),
-            ("dependencies", metadata.dependencies.iter().map(dependency).collect()),
-            ("type", json!(metadata.type_text)),
-        ]),
-    }
-}
-
-/// The fields that Go's `omitempty` leaves standing.
-fn present<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
-    let is_empty = |value: &Value| match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(map) => map.is_empty(),
-        _ => false,
-    };
-    fields
-        .into_iter()
-        .filter(|(_, value)| !is_empty(value))
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
-}
-
-fn hook(hook: helm_engine::Hook) -> Hook {
-    Hook {
-        name: hook.name,
-        kind: hook.kind,
-        path: hook.path,
-        manifest: hook.manifest,
-        events: hook.events.iter().map(|event| HookEvent::from(event.as_str())).collect(),
-        last_run: HookExecution::default(),
-        weight: hook.weight,
-        delete_policies: hook
-            .delete_policies
-            .iter()
-            .map(|text| HookDeletePolicy::from(text.as_str()))
-            .collect(),
-        output_log_policies: hook
-            .output_log_policies
-            .iter()
-            .map(|text| HookOutputLogPolicy::from(text.as_str()))
-            .collect(),
-        extra: Map::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use helm_chart::{Limits, Mode, SourceFile};
+    use serde_json::json;
 
     use super::*;
 
@@ -250,17 +149,10 @@ mod tests {
 
     fn release(chart_files: &[(&str, &str)], labels: &[(&str, &str)]) -> Release {
         let mut release = Release::new(ReleaseName::new("web").unwrap(), "dev", 2);
-        release.chart = Some(chart(&chart_of(chart_files)));
+        release.chart = Some(rendered::chart(&chart_of(chart_files)));
         release.labels =
             labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         release
-    }
-
-    #[test]
-    fn metadata_is_written_as_go_writes_it() {
-        let stored = serde_json::to_value(chart(&chart_of(&CHART)).metadata).unwrap();
-        let expected = json!({"name": "web", "version": "0.1.0", "appVersion": "1.0", "apiVersion": "v2", "keywords": ["a"]});
-        assert_eq!(stored, expected);
     }
 
     #[test]

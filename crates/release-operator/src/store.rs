@@ -3,6 +3,7 @@
 //! Creating the Secret of the next revision is the claim to it: of two writers the API server refuses one. Updates carry
 //! the resource version that was read, so that a change by somebody else in between is noticed and nothing is overwritten.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use helm_release::history::Entry;
@@ -14,10 +15,13 @@ use kube::Api;
 use kube::api::{DeleteParams, ListParams, PostParams};
 
 use crate::names::FIELD_MANAGER;
+use crate::record;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// More records than any history limit leaves are not looked at.
-const MAX_RECORDS: u32 = 1000;
+/// Records listed at a time.
+const PAGE: u32 = 500;
+/// More records of one release than this are not worked with; at one a minute they take a week.
+const MAX_RECORDS: usize = 10_000;
 
 /// Why a record could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +53,16 @@ pub enum StoreError {
         /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The release has more records than can be worked with.
+    #[error(
+        "release {release} has more than {MAX_RECORDS} records in namespace {namespace}; delete the oldest of its Secrets"
+    )]
+    TooMany {
+        /// The namespace.
+        namespace: String,
+        /// The release.
+        release: String,
     },
     /// What is stored is no record.
     #[error("Secret {namespace}/{name} holds no readable release record; repair or delete it")]
@@ -87,6 +101,35 @@ pub struct Stored {
     resource_version: Option<String>,
 }
 
+/// What the labels of a release's records tell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Records {
+    /// All revisions and their statuses.
+    pub history: History,
+    /// UIDs of the FluxHelmReleases that some revision was made for, directly or by helm on top of it.
+    owners: BTreeSet<String>,
+}
+
+impl Records {
+    /// Whether some revision was made for the object of that UID.
+    pub fn are_of(&self, uid: &str) -> bool {
+        self.owners.contains(uid)
+    }
+}
+
+impl<'a> FromIterator<&'a BTreeMap<String, String>> for Records {
+    /// Of the labels of each Secret.
+    fn from_iter<I: IntoIterator<Item = &'a BTreeMap<String, String>>>(labels: I) -> Self {
+        let (mut entries, mut owners) = (Vec::new(), BTreeSet::new());
+        for labels in labels {
+            let Some(entry) = Entry::from_labels(labels) else { continue };
+            entries.push(entry);
+            owners.extend(record::owner(labels).map(str::to_owned));
+        }
+        Self { history: entries.into_iter().collect(), owners }
+    }
+}
+
 /// Reads and writes records.
 #[derive(Clone)]
 pub struct ReleaseStore {
@@ -99,16 +142,37 @@ impl ReleaseStore {
         Self { client }
     }
 
-    /// The revisions of a release with their statuses; reads no record.
+    /// The revisions of a release with their statuses and owners; reads no record.
     ///
     /// # Errors
-    /// [`StoreError::Forbidden`] and [`StoreError::Unavailable`]: never is an error taken for an absent release.
-    pub async fn history(&self, namespace: &str, release: &str) -> Result<History, StoreError> {
-        let params = ListParams::default().labels(&secret::selector(release)).limit(MAX_RECORDS);
+    /// [`StoreError::Forbidden`], [`StoreError::Unavailable`] and [`StoreError::TooMany`]: never is an error taken for an absent release,
+    /// nor a part of the records for all of them.
+    pub async fn records(&self, namespace: &str, release: &str) -> Result<Records, StoreError> {
+        let mut params = ListParams::default().labels(&secret::selector(release)).limit(PAGE);
         let api = self.api(namespace);
-        let secrets = bounded(namespace, api.list_metadata(&params)).await?;
-        let labels = secrets.items.iter().filter_map(|secret| secret.metadata.labels.as_ref());
-        Ok(labels.filter_map(Entry::from_labels).collect())
+        let mut secrets = Vec::new();
+        loop {
+            // A token that has expired fails the whole list, which is then begun anew.
+            let page = bounded(namespace, api.list_metadata(&params)).await?;
+            secrets.extend(page.items);
+            if secrets.len() > MAX_RECORDS {
+                let (namespace, release) = (namespace.to_owned(), release.to_owned());
+                return Err(StoreError::TooMany { namespace, release });
+            }
+            match page.metadata.continue_ {
+                Some(token) if !token.is_empty() => params = params.continue_token(&token),
+                _ => break,
+            }
+        }
+        Ok(secrets.iter().filter_map(|secret| secret.metadata.labels.as_ref()).collect())
+    }
+
+    /// The revisions of a release with their statuses.
+    ///
+    /// # Errors
+    /// As [`Self::records`].
+    pub async fn history(&self, namespace: &str, release: &str) -> Result<History, StoreError> {
+        Ok(self.records(namespace, release).await?.history)
     }
 
     /// Reads one record; `None` when there is none of that revision.
@@ -260,5 +324,75 @@ async fn bounded<T>(
         }
         Ok(Err(error)) => Err(unavailable(Box::new(error))),
         Err(_) => Err(unavailable("no answer within 30 s".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::api_server;
+    use crate::names::CLAIM_LABEL;
+
+    use super::*;
+
+    #[test]
+    fn labels_tell_revisions_and_whose_they_are() {
+        let labels = |revision: &str, claim: Option<&str>| -> BTreeMap<String, String> {
+            let helm = [("owner", "helm"), ("version", revision), ("status", "superseded"), ("name", "web")];
+            let claim = claim.map(|claim| (CLAIM_LABEL, claim));
+            helm.into_iter().chain(claim).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        };
+        // records as `revision=claim`, those that own them
+        type Row<'a> = (&'a [(&'a str, Option<&'a str>)], &'a [&'a str]);
+        let rows: [Row<'_>; 5] = [
+            (&[], &[]),
+            (&[("1", None)], &[]),
+            (&[("1", None), ("2", Some("a.2"))], &["a"]),
+            // By helm on top of ours.
+            (&[("3", Some("a.2"))], &["a"]),
+            (
+                &[
+                    ("1", Some("a.1")),
+                    ("2", Some("b.2")),
+                    ("x", Some("c.3")),
+                    ("4", Some(".4")),
+                    ("5", Some("d")),
+                ],
+                &["a", "b"],
+            ),
+        ];
+        for (records, owners) in rows {
+            let all: Vec<_> = records.iter().map(|(revision, claim)| labels(revision, *claim)).collect();
+            let records: Records = all.iter().collect();
+            for uid in ["a", "b", "c", "d", ""] {
+                assert_eq!(records.are_of(uid), owners.contains(&uid), "{uid} of {all:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_history_is_listed_to_its_end() {
+        let client = api_server::client(|_, path| {
+            let (revisions, token) = match path.split("continue=").nth(1) {
+                None => (1..=500, "a"),
+                Some("a") => (501..=1000, "b"),
+                Some("b") => (1001..=1003, ""),
+                Some(other) => panic!("{other}"),
+            };
+            let secret = |revision: u32| {
+                let labels =
+                    json!({"owner": "helm", "version": revision.to_string(), "status": "superseded"});
+                json!({"metadata": {"name": format!("sh.helm.release.v1.web.v{revision}"), "labels": labels}})
+            };
+            let items: Vec<_> = revisions.map(secret).collect();
+            let kind = json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList"});
+            let mut list = json!({"metadata": {"continue": token}, "items": items});
+            list.as_object_mut().unwrap().extend(kind.as_object().unwrap().clone());
+            (200, list)
+        });
+        let history = ReleaseStore::new(client).history("dev", "web").await.unwrap();
+        assert_eq!(history.entries().len(), 1003);
+        assert_eq!(history.next_revision(), 1004);
     }
 }

@@ -31,10 +31,17 @@ pub enum ConnectError {
     /// An `https` URL and no certificate to show.
     #[error("{0} asks for TLS, and without --tls-dir there is no certificate to call it with")]
     NoCertificate(String),
+    /// There is no runtime to open the connection on later.
+    #[error("the connection to {0} is made outside of an async runtime")]
+    NoRuntime(String, #[source] tokio::runtime::TryCurrentError),
     /// The TLS files cannot be used.
     #[error("the TLS files for calling {0} cannot be used")]
     Tls(String, #[source] TlsError),
 }
+
+/// Longest message in bytes that Windlass's services take from each other where a message holds a list. gRPC's usual 4 MiB are
+/// passed by a few thousand entries; lists are bounded to 10 000 of them, which at 1 to 3 KiB each stay below this.
+pub const MESSAGE_MAX: usize = 32 << 20;
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -43,8 +50,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// mutual TLS; `http` URLs are called in plain text.
 ///
 /// # Errors
-/// A URL that is none, or TLS files that cannot be used.
+/// A URL that is none, TLS files that cannot be used, or no runtime around: the connection lives on the one it is made in.
 pub fn connect(url: &str, tls_dir: Option<&Path>) -> Result<Connection, ConnectError> {
+    tokio::runtime::Handle::try_current().map_err(|error| ConnectError::NoRuntime(url.to_owned(), error))?;
     let uri: Uri = url.parse().map_err(|error| ConnectError::Url(url.to_owned(), Some(error)))?;
     let host = uri.host().ok_or_else(|| ConnectError::Url(url.to_owned(), None))?.to_owned();
     let channel = match uri.scheme_str() {
@@ -102,5 +110,16 @@ impl Interceptor for TraceParent {
             request.metadata_mut().insert("traceparent", value);
         }
         Ok(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outside_of_a_runtime_there_is_an_error() {
+        let error = connect("http://127.0.0.1:1", None).unwrap_err();
+        assert!(matches!(error, ConnectError::NoRuntime(..)), "{error}");
     }
 }

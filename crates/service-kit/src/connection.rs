@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::access::Caller;
+use crate::kit::Kit;
 use crate::tls::TlsFolder;
 
 /// A handshake that takes longer is somebody holding a socket.
@@ -25,6 +25,9 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const BACKLOG: usize = 64;
 /// Handshakes under way at once.
 const HANDSHAKES: usize = 128;
+/// Connections open at once, plain or TLS; more wait in the listener's own queue. Each costs a file descriptor, of which a
+/// process usually has 1024.
+const CONNECTIONS: usize = 512;
 
 #[derive(Debug)]
 enum Io {
@@ -37,6 +40,8 @@ enum Io {
 pub(crate) struct Connection {
     io: Io,
     caller: Caller,
+    /// Held for its drop: the connection counts as open until then.
+    _slot: OwnedSemaphorePermit,
 }
 
 impl Connected for Connection {
@@ -51,26 +56,46 @@ impl Connected for Connection {
 pub(crate) fn incoming(
     listener: TcpListener,
     tls: Option<Arc<TlsFolder>>,
-    shutdown: CancellationToken,
+    kit: &Kit,
+) -> mpsc::Receiver<io::Result<Connection>> {
+    incoming_up_to(CONNECTIONS, listener, tls, kit)
+}
+
+fn incoming_up_to(
+    connections: usize,
+    listener: TcpListener,
+    tls: Option<Arc<TlsFolder>>,
+    kit: &Kit,
 ) -> mpsc::Receiver<io::Result<Connection>> {
     let (send, receive) = mpsc::channel(BACKLOG);
-    // Ends with the token or with the receiver, whichever goes first.
-    tokio::spawn(accept(listener, tls, shutdown, send));
+    let (slots, shutdown) = (Arc::new(Semaphore::new(connections)), kit.shutdown.clone());
+    kit.spawn("accept", async move {
+        // Ends with the token or with the receiver, whichever goes first.
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = accept(listener, tls, slots, send) => {}
+        }
+        Ok(())
+    });
     receive
 }
 
 async fn accept(
     listener: TcpListener,
     tls: Option<Arc<TlsFolder>>,
-    shutdown: CancellationToken,
+    slots: Arc<Semaphore>,
     send: mpsc::Sender<io::Result<Connection>>,
 ) {
+    // Handshakes end with this set: none outlives the accepting.
     let mut handshakes = tokio::task::JoinSet::new();
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept(), if handshakes.len() < HANDSHAKES => accepted,
+        let slot = async {
+            let slot = Arc::clone(&slots).acquire_owned().await.expect("the semaphore is never closed");
+            (slot, listener.accept().await)
+        };
+        let (slot, accepted) = tokio::select! {
+            accepted = slot, if handshakes.len() < HANDSHAKES => accepted,
             Some(_) = handshakes.join_next() => continue,
-            () = shutdown.cancelled() => break,
             () = send.closed() => break,
         };
         let (stream, peer) = match accepted {
@@ -86,7 +111,7 @@ async fn accept(
         let _ = stream.set_nodelay(true);
         match &tls {
             None => {
-                let connection = Connection { io: Io::Plain(stream), caller: Caller::Anonymous };
+                let connection = Connection { io: Io::Plain(stream), caller: Caller::Anonymous, _slot: slot };
                 if send.send(Ok(connection)).await.is_err() {
                     break;
                 }
@@ -94,7 +119,7 @@ async fn accept(
             Some(tls) => {
                 let (acceptor, send) = (TlsAcceptor::from(tls.configs().server), send.clone());
                 handshakes.spawn(async move {
-                    if let Some(connection) = shake_hands(acceptor, stream, peer).await {
+                    if let Some(connection) = shake_hands(acceptor, stream, peer, slot).await {
                         let _ = send.send(Ok(connection)).await;
                     }
                 });
@@ -103,14 +128,19 @@ async fn accept(
     }
 }
 
-async fn shake_hands(acceptor: TlsAcceptor, stream: TcpStream, peer: SocketAddr) -> Option<Connection> {
+async fn shake_hands(
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    peer: SocketAddr,
+    slot: OwnedSemaphorePermit,
+) -> Option<Connection> {
     match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => {
             let Some(caller) = caller_of(&stream) else {
                 tracing::warn!(%peer, "a client's certificate has no common name; the connection is closed");
                 return None;
             };
-            Some(Connection { io: Io::Tls(Box::new(stream)), caller })
+            Some(Connection { io: Io::Tls(Box::new(stream)), caller, _slot: slot })
         }
         Ok(Err(error)) => {
             tracing::warn!(%peer, %error, "a client was refused");
@@ -164,5 +194,40 @@ impl AsyncWrite for Connection {
             Io::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Io::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::KitArgs;
+
+    #[derive(clap::Parser)]
+    struct Args {
+        #[command(flatten)]
+        kit: KitArgs,
+    }
+
+    #[tokio::test]
+    async fn open_connections_are_bounded_and_accepting_is_drained() {
+        let kit = Kit::new("test", &Args::parse_from(["test"]).kit);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut incoming = incoming_up_to(1, listener, None, &kit);
+        let (_one, _two) =
+            (TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap());
+        let first = incoming.recv().await.unwrap().unwrap();
+        // Let the accepting task go as far as it can.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(incoming.try_recv().is_err(), "the second waits for the first to end");
+        drop(first);
+        assert!(incoming.recv().await.unwrap().is_ok());
+        kit.shutdown.cancel();
+        kit.drained().await;
+        assert!(incoming.recv().await.is_none());
     }
 }

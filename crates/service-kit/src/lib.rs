@@ -6,7 +6,8 @@
 //!
 //! Invariants:
 //! - Nothing here knows what any service does; no service's type or setting appears here.
-//! - A task that is not owned by a [`Kit`] does not exist: [`Kit::spawn`] is the only spawn.
+//! - Every task is owned: [`Kit::spawn`] gives it to the kit, which drains it. What serves a single connection belongs to the
+//!   server, which ends when its connections have.
 //! - Exit code 0 means that everything in flight was finished.
 
 pub mod access;

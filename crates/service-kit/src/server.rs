@@ -101,7 +101,7 @@ pub(crate) async fn serve(
     if let (Ok(grpc), Ok(http)) = (grpc.local_addr(), http.local_addr()) {
         tracing::info!(%grpc, %http, tls = tls.is_some(), "serving");
     }
-    let incoming = connection::incoming(grpc, tls, kit.shutdown.clone());
+    let incoming = connection::incoming(grpc, tls, kit);
     let grpc = tonic::transport::Server::builder()
         // A client that is gone without a word must not hold a stream for ever.
         .http2_keepalive_interval(Some(Duration::from_secs(20)))

@@ -18,7 +18,7 @@ pub enum GitError {
         detail: String,
     },
     /// The key may read but not write.
-    #[error("the deploy key may read but not write: give it write access at the git server ({detail})")]
+    #[error("the deploy key has no write access: give it that at the git server ({detail})")]
     ReadOnly {
         /// What the server said.
         detail: String,

@@ -1,7 +1,7 @@
 //! Cloning, fetching and reading, against repositories made by the real git.
 
 use super::testing::{TestRemote, remote_at};
-use super::{FileMode, GitError, Repository};
+use super::{BlobLimits, FileMode, GitError, Repository};
 
 #[tokio::test]
 async fn a_commit_is_fetched_and_read_without_a_work_tree() {
@@ -23,9 +23,10 @@ async fn a_commit_is_fetched_and_read_without_a_work_tree() {
         [("a.yaml", regular), ("b/c.yaml", regular), ("link", FileMode::Symlink), ("run.sh", regular)]
     );
     let blobs = tree.files.iter().map(|file| file.blob).collect::<Vec<_>>();
-    let contents = repository.blobs(blobs[..2].to_vec(), 5).await.unwrap();
-    assert_eq!(contents, [Some(b"a: 1\n".to_vec()), Some(b"c: 1\n".to_vec())]);
-    assert_eq!(repository.blobs(vec![blobs[0]], 4).await.unwrap(), [None]);
+    let read = |each, total| repository.blobs(blobs[..2].to_vec(), BlobLimits { each, total });
+    assert_eq!(read(5, 10).await.unwrap(), [Some(b"a: 1\n".to_vec()), Some(b"c: 1\n".to_vec())]);
+    assert_eq!(read(4, 0).await.unwrap(), [None, None], "what is passed over does not count");
+    assert!(matches!(read(5, 9).await, Err(GitError::TooLarge { .. })));
 
     let second = remote.commit(&[("a.yaml", "a: 2\n")]);
     assert_eq!(repository.fetch().await.unwrap().to_string(), second);

@@ -117,18 +117,39 @@ pub(super) fn read(repository: &gix::Repository, commit: CommitId) -> Result<Tre
     Ok(Tree { commit, files, unusable })
 }
 
-/// Reads a file's content, up to `limit` bytes; `None` when it is larger.
-pub(super) fn read_blob(
+/// How much of files' contents is read, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct BlobLimits {
+    /// A single content that is larger is passed over.
+    pub each: u64,
+    /// Contents that together are larger are refused.
+    pub total: u64,
+}
+
+/// Reads contents in order; `None` for one that is larger than a single one may be. The sizes come from the objects' headers,
+/// so nothing is unpacked that would go beyond a limit.
+pub(super) fn read_blobs(
     repository: &gix::Repository,
-    blob: BlobId,
-    limit: u64,
-) -> Result<Option<Vec<u8>>, GitError> {
-    let id = gix::ObjectId::from(blob.0);
-    if repository.find_header(id).map_err(damaged)?.size() > limit {
-        return Ok(None);
+    blobs: &[BlobId],
+    limits: BlobLimits,
+) -> Result<Vec<Option<Vec<u8>>>, GitError> {
+    let mut contents = Vec::with_capacity(blobs.len());
+    let mut left = limits.total;
+    for blob in blobs {
+        let id = gix::ObjectId::from(blob.0);
+        let size = repository.find_header(id).map_err(damaged)?.size();
+        if size > limits.each {
+            contents.push(None);
+            continue;
+        }
+        left = left.checked_sub(size).ok_or_else(|| GitError::TooLarge {
+            what: "the sum of the files".into(),
+            limit: format!("{} bytes", limits.total),
+        })?;
+        let mut object = repository.find_object(id).map_err(damaged)?.try_into_blob().map_err(damaged)?;
+        contents.push(Some(object.take_data()));
     }
-    let mut object = repository.find_object(id).map_err(damaged)?.try_into_blob().map_err(damaged)?;
-    Ok(Some(object.take_data()))
+    Ok(contents)
 }
 
 fn usable_path(path: &[u8]) -> Result<&str, &'static str> {

@@ -12,6 +12,12 @@ use crate::state::{Applied, ObjectOutcome, Outcome, RemoteCode, RemoteState, Sta
 use crate::sync::SyncError;
 use crate::trailers::{Change, ImageMove};
 
+/// Entries of a list in one answer; with [`MAX_TEXT`] it stays below what callers take
+/// ([`service_kit::client::MESSAGE_MAX`]).
+const MAX_LISTED: usize = 10_000;
+/// Bytes of one message in a list.
+const MAX_TEXT: usize = 1024;
+
 /// The whole state.
 pub(super) fn status(state: &State, repository: &Repository) -> sync::v1::GetStatusResponse {
     let remote = repository.remote();
@@ -26,10 +32,30 @@ pub(super) fn status(state: &State, repository: &Repository) -> sync::v1::GetSta
     if let Some(applied) = &state.applied {
         response.applied_revision = applied.revision.to_string();
         response.applied_at = Some(applied.at.into());
-        response.objects = applied.objects.iter().map(object_result).collect();
-        response.file_errors = applied.file_errors.iter().map(file_error).collect();
+        response.objects = listed(&applied.objects);
+        response.file_errors = applied.file_errors.iter().take(MAX_LISTED).map(file_error).collect();
     }
+    response.automation_failure = state.automation_failure.as_ref().map(|failure| {
+        sync::v1::AutomationFailure { message: failure.message.clone(), failed_at: Some(failure.at.into()) }
+    });
     response
+}
+
+/// The objects in order; when they are too many, those that failed go before all others.
+fn listed(objects: &[ObjectOutcome]) -> Vec<sync::v1::ObjectResult> {
+    let mut objects: Vec<_> = objects.iter().collect();
+    if objects.len() > MAX_LISTED {
+        objects.sort_by_key(|object| !matches!(object.outcome, Outcome::Failed(_)));
+    }
+    objects.into_iter().take(MAX_LISTED).map(object_result).collect()
+}
+
+/// The text, cut off where it is longer than a list's entry may be.
+fn bounded(text: &str) -> String {
+    match text.len() > MAX_TEXT {
+        true => format!("{}\u{2026}", &text[..text.floor_char_boundary(MAX_TEXT)]),
+        false => text.to_owned(),
+    }
 }
 
 fn remote_state(remote: &RemoteState) -> sync::v1::RemoteState {
@@ -66,7 +92,7 @@ fn object_result(result: &ObjectOutcome) -> sync::v1::ObjectResult {
         Outcome::Configured => (Wire::Configured, String::new()),
         Outcome::Unchanged => (Wire::Unchanged, String::new()),
         Outcome::Skipped => (Wire::Skipped, String::new()),
-        Outcome::Failed(message) => (Wire::Failed, message.clone()),
+        Outcome::Failed(message) => (Wire::Failed, bounded(message)),
     };
     sync::v1::ObjectResult {
         object: Some(object_ref(&result.object)),
@@ -77,8 +103,8 @@ fn object_result(result: &ObjectOutcome) -> sync::v1::ObjectResult {
 }
 
 fn file_error(error: &FileError) -> sync::v1::FileError {
-    let FileError { path, document, line, message } = error.clone();
-    sync::v1::FileError { path, document, line, message }
+    let FileError { path, document, line, message } = error;
+    sync::v1::FileError { path: path.clone(), document: *document, line: *line, message: bounded(message) }
 }
 
 /// What a sync led to.
@@ -86,13 +112,17 @@ pub(super) fn synced(applied: &Applied) -> sync::v1::SyncResponse {
     let failed = applied.objects.iter().filter(|object| matches!(object.outcome, Outcome::Failed(_)));
     sync::v1::SyncResponse {
         revision: applied.revision.to_string(),
-        failed: failed.map(object_result).collect(),
-        file_errors: applied.file_errors.iter().map(file_error).collect(),
+        failed: failed.take(MAX_LISTED).map(object_result).collect(),
+        file_errors: applied.file_errors.iter().take(MAX_LISTED).map(file_error).collect(),
     }
 }
 
-/// A workload.
-pub(super) fn workload(workload: &Workload) -> sync::v1::Workload {
+/// Workloads.
+pub(super) fn workloads<'a>(all: impl Iterator<Item = &'a Workload>) -> sync::v1::ListWorkloadsResponse {
+    sync::v1::ListWorkloadsResponse { workloads: all.take(MAX_LISTED).map(workload).collect() }
+}
+
+fn workload(workload: &Workload) -> sync::v1::Workload {
     sync::v1::Workload {
         object: Some(object_ref(&workload.object)),
         path: workload.path.clone(),
@@ -158,6 +188,7 @@ pub(super) fn source_status(error: &SourceError) -> Status {
         }
         SourceError::Missing { .. } => Code::NotFound,
         SourceError::TooLarge { .. } => Code::ResourceExhausted,
+        SourceError::Busy => Code::Unavailable,
         SourceError::Git(error) => return git_status(error),
     };
     Status::new(code, service_kit::chain(error))
@@ -172,4 +203,37 @@ pub(super) fn git_status(error: &GitError) -> Status {
         _ => Code::Internal,
     };
     Status::new(code, service_kit::chain(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_is_too_long_keeps_what_failed() {
+        let outcome = |number: usize| match number {
+            MAX_LISTED.. => Outcome::Failed("ö".repeat(MAX_TEXT)),
+            _ => Outcome::Unchanged,
+        };
+        let result = |number: usize| ObjectOutcome {
+            object: kube_apply::ObjectRef {
+                api_version: "v1".into(),
+                kind: "ConfigMap".into(),
+                namespace: None,
+                name: number.to_string(),
+            },
+            path: "a.yaml".into(),
+            outcome: outcome(number),
+        };
+        let results: Vec<_> = (0..MAX_LISTED + 2).map(result).collect();
+        let names = |listed: Vec<sync::v1::ObjectResult>| -> Vec<String> {
+            listed.into_iter().filter_map(|result| Some(result.object?.name)).collect()
+        };
+        let short = names(listed(&results[MAX_LISTED - 1..]));
+        assert_eq!(short, ["9999", "10000", "10001"], "the order applied");
+        let cut = listed(&results);
+        assert!(cut[0].message.len() <= MAX_TEXT + 3 && cut[0].message.ends_with('\u{2026}'));
+        let cut = names(cut);
+        assert_eq!((cut.len(), &cut[..3]), (MAX_LISTED, &["10000".into(), "10001".into(), "0".into()][..]));
+    }
 }

@@ -37,8 +37,13 @@ impl SourceService for Edge {
             }
         };
         let source = self.sources.fetch(&path, under_charts_path, revision.as_ref()).await;
-        let source = source.map_err(|error| convert::source_status(&error))?;
-        Ok(Response::new(Box::pin(stream::iter(messages(source, &known_digest).map(Ok)))))
+        let (source, hold) = source.map_err(|error| convert::source_status(&error))?;
+        // The files stay in memory until the receiver has taken them or gone, and the hold goes with them.
+        let messages = stream::iter(messages(source, &known_digest)).map(move |message| {
+            let _held = &hold;
+            Ok(message)
+        });
+        Ok(Response::new(messages.boxed()))
     }
 
     async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {

@@ -37,7 +37,7 @@ impl SyncService for Edge {
         let wanted = workloads.filter(|workload| {
             namespace.is_empty() || workload.object.namespace.as_deref() == Some(namespace.as_str())
         });
-        Ok(Response::new(ListWorkloadsResponse { workloads: wanted.map(convert::workload).collect() }))
+        Ok(Response::new(convert::workloads(wanted)))
     }
 
     async fn list_changes(

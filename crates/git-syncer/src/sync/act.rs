@@ -48,17 +48,28 @@ async fn carry_out(cluster: &Cluster, object: &ManifestObject, step: &Step, mark
     ObjectOutcome { object: cluster.place(&object.object).await, path: object.path.clone(), outcome }
 }
 
-/// What is wrong, for people. The API server quotes what it refuses, and a Secret must not be quoted.
+/// What is wrong, for people. The API server and its admission webhooks quote what they refuse, and a Secret must not be
+/// quoted: of a Secret only the kind of refusal is told.
 fn explain(object: &ObjectRef, error: &ApplyError) -> String {
-    match error {
-        ApplyError::Invalid { .. } if object.kind == "Secret" => {
-            format!(
-                "{object}: the API server refuses its content (its words are left out, they could quote a value); \
-                 values under `data` must be base64, under `stringData` text"
-            )
-        }
-        other => service_kit::chain(other),
+    if object.kind != "Secret" {
+        return service_kit::chain(error);
     }
+    let refusal = match error {
+        // Both say only what this process knows.
+        ApplyError::Malformed { .. } | ApplyError::UnknownKind { .. } => return service_kit::chain(error),
+        ApplyError::NamespaceAbsent { .. } => "its namespace does not exist, or is being deleted",
+        ApplyError::Forbidden { .. } => {
+            "it is not allowed: by git-syncer's rights, by a quota or by an admission rule; \
+             `kubectl apply --dry-run=server` with this file shows which"
+        }
+        ApplyError::Conflict { .. } => "other field managers own fields that the file states",
+        ApplyError::Invalid { .. } => {
+            "the API server refuses its content; values under `data` must be base64, under `stringData` text"
+        }
+        ApplyError::Unavailable { .. } => "the API server cannot be reached or does not answer at present",
+        _ => "it could not be applied",
+    };
+    format!("{object}: {refusal} (the API server's words are left out: they could quote a value)")
 }
 
 #[cfg(test)]
@@ -67,12 +78,28 @@ mod tests {
 
     #[test]
     fn the_content_of_a_secret_is_never_quoted() {
-        let error = ApplyError::Invalid { object: "a".into(), message: "got 'hunter2'".into() };
-        let text = |kind: &str| {
-            let (api_version, name) = ("v1".to_owned(), "a".to_owned());
-            explain(&ObjectRef { api_version, kind: kind.into(), namespace: None, name }, &error)
-        };
-        assert!(!text("Secret").contains("hunter2"));
-        assert!(text("ConfigMap").contains("hunter2"));
+        let (object, message) = (|| "a".to_owned(), || "got 'hunter2'".to_owned());
+        let errors = [
+            (ApplyError::Invalid { object: object(), message: message() }, "refuses its content"),
+            (ApplyError::Forbidden { object: object(), message: message() }, "not allowed"),
+            (
+                ApplyError::NamespaceAbsent { object: object(), message: message() },
+                "namespace does not exist",
+            ),
+            (
+                ApplyError::Conflict { object: object(), managers: vec![message()], fields: vec![message()] },
+                "other field managers",
+            ),
+            (ApplyError::Unavailable { object: object(), source: message().into() }, "does not answer"),
+        ];
+        for (error, refusal) in &errors {
+            let text = |kind: &str| {
+                let (api_version, name) = ("v1".to_owned(), "a".to_owned());
+                explain(&ObjectRef { api_version, kind: kind.into(), namespace: None, name }, error)
+            };
+            let secret = text("Secret");
+            assert!(secret.contains(refusal) && !secret.contains("hunter2"), "{secret}");
+            assert!(text("ConfigMap").contains("hunter2"), "{}", text("ConfigMap"));
+        }
     }
 }

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::git::{CommitId, File, FileMode, GitError, Repository, Revision, Tree, relative_to};
+use crate::git::{BlobLimits, CommitId, File, FileMode, GitError, Repository, Revision, Tree, relative_to};
 use crate::manifests::FileError;
 use crate::trailers;
 
 /// A manifest larger than this is reported, not read. etcd takes objects of 1.5 MiB at the most.
 pub const MAX_MANIFEST_BYTES: u64 = 8 << 20;
 /// More bytes of manifests than this make a repository that is refused as a whole.
-const MAX_TOTAL_BYTES: usize = 512 << 20;
+const MAX_TOTAL_BYTES: u64 = 512 << 20;
 /// Files read at once.
 const BATCH: usize = 256;
 
@@ -50,7 +50,7 @@ pub struct Observation {
 /// Reads the commit's manifests.
 ///
 /// # Errors
-/// [`GitError`] when the clone cannot be read.
+/// [`GitError`] when the clone cannot be read, or holds more manifests than are read.
 pub async fn observe(
     repository: &Repository,
     commit: CommitId,
@@ -59,24 +59,25 @@ pub async fn observe(
     let tree = repository.tree(commit).await?;
     let (files, mut errors) = manifest_files(&tree, layout);
     let mut manifests = Vec::with_capacity(files.len());
-    let mut total = 0;
+    let mut left = MAX_TOTAL_BYTES;
     for batch in files.chunks(BATCH) {
         let blobs = batch.iter().map(|file| file.blob).collect();
-        for (file, bytes) in batch.iter().zip(repository.blobs(blobs, MAX_MANIFEST_BYTES).await?) {
+        let limits = BlobLimits { each: MAX_MANIFEST_BYTES, total: left };
+        let contents = repository.blobs(blobs, limits).await.map_err(|error| match error {
+            GitError::TooLarge { .. } => {
+                GitError::TooLarge { what: "the sum of all manifests".into(), limit: "512 MiB".into() }
+            }
+            other => other,
+        })?;
+        for (file, bytes) in batch.iter().zip(contents) {
             match bytes {
                 Some(bytes) => {
-                    total += bytes.len();
+                    left = left.saturating_sub(bytes.len() as u64);
                     manifests.push(ManifestFile { path: file.path.clone(), bytes });
                 }
                 None => errors
                     .push(whole_file(&file.path, "the file is larger than 8 MiB and is not read; split it")),
             }
-        }
-        if total > MAX_TOTAL_BYTES {
-            return Err(GitError::TooLarge {
-                what: "the sum of all manifests".into(),
-                limit: "512 MiB".into(),
-            });
         }
     }
     let head = repository.history(commit, 1).await?;

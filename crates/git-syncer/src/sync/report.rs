@@ -39,6 +39,17 @@ pub fn advice(error: &GitError, public_key: &str) -> String {
     }
 }
 
+/// Why image updates could not be committed to `branch`, as a sentence that ends in what to do.
+pub fn push_advice(error: &GitError, public_key: &str, branch: &str) -> String {
+    let text = advice(error, public_key);
+    match error {
+        GitError::Rejected { .. } => format!(
+            "{text}; a hook or a rule of the branch `{branch}` refuses commits by git-syncer: let its deploy key push there"
+        ),
+        _ => text,
+    }
+}
+
 /// Logs a finished pass: one line of counts, and one for each failure.
 pub fn log(applied: &Applied) {
     let count = |wanted: fn(&Outcome) -> bool| {
@@ -79,6 +90,18 @@ mod tests {
              add this public key as a deploy key with write access: ssh-ed25519 AAAA comment"
         );
         assert_eq!(remote_state(Ok(()), "", SystemTime::UNIX_EPOCH).code, RemoteCode::Ready);
+        let rejected = GitError::Rejected { reason: "protected branch".into() };
+        assert_eq!(
+            push_advice(&rejected, "k", "main"),
+            "the git server declined the push: protected branch; a hook or a rule of the branch `main` refuses commits by \
+             git-syncer: let its deploy key push there"
+        );
+        let read_only = GitError::ReadOnly { detail: "marked as read only".into() };
+        assert_eq!(
+            push_advice(&read_only, "k", "main"),
+            "the deploy key has no write access: give it that at the git server (marked as read only); \
+             add this public key as a deploy key with write access: k"
+        );
         let empty = GitError::Empty { branch: "main".into() };
         assert_eq!(remote_state(Err(&empty), "k", SystemTime::UNIX_EPOCH).code, RemoteCode::BranchMissing);
     }

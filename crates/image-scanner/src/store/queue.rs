@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use image_policy::{Created, ImageRef, Repository, Tag};
-use service_kit::failpoint;
+use service_kit::{chain, failpoint};
 use sqlx::{PgConnection, Postgres, Transaction};
 
 use super::rows::ItemRow;
@@ -14,6 +14,9 @@ use crate::scan::plan::ReadBefore;
 
 /// A known tag is looked at again after twice the time that it has not changed for, up to this.
 const MAX_RECHECK: Duration = Duration::from_secs(3600);
+
+/// A repository whose stored name cannot be read is looked at again after this.
+const UNREADABLE: Duration = Duration::from_secs(3600);
 
 /// How long the build time of a tag that has left the registry is remembered, unless an item runs it.
 const REMEMBER: Duration = Duration::from_secs(90 * 24 * 3600);
@@ -77,37 +80,15 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn claim(&self) -> Result<Option<Claim>, StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        let row: Option<DueRow> = sqlx::query_as(
-            "SELECT q.repository_id, r.name, r.requested, q.failures
-             FROM scan_queue q JOIN repository r ON r.id = q.repository_id
-             WHERE (q.next_scan_at <= clock_timestamp() OR r.requested > q.served)
-               AND EXISTS (SELECT FROM item i WHERE i.repository_id = r.id)
-               AND NOT EXISTS (SELECT FROM host_pause h WHERE h.host = r.host AND h.until > clock_timestamp())
-             ORDER BY (r.requested > q.served) DESC, q.next_scan_at
-             LIMIT 1 FOR UPDATE OF q SKIP LOCKED",
-        )
-        .fetch_optional(&mut *transaction)
-        .await?;
-        let Some(row) = row else { return Ok(None) };
-        let Ok(image) = row.name.parse::<ImageRef>() else { return Ok(None) };
-        // The transaction idles while the registry is asked; how long is bounded by the scan itself. The keepalives
-        // make the claim of a scanner that has vanished without a word end within a minute.
-        sqlx::query(
-            "SELECT set_config('idle_in_transaction_session_timeout', '0', true),
-                    set_config('tcp_keepalives_idle', '30', true),
-                    set_config('tcp_keepalives_interval', '10', true),
-                    set_config('tcp_keepalives_count', '3', true)",
-        )
-        .execute(&mut *transaction)
-        .await?;
-        Ok(Some(Claim {
-            repository: image.repository(),
-            failures: u32::try_from(row.failures).unwrap_or(0),
-            id: row.repository_id,
-            requested: row.requested,
-            transaction,
-        }))
+        loop {
+            let mut transaction = self.pool.begin().await?;
+            let Some(row) = due(&mut transaction).await? else { return Ok(None) };
+            match row.name.parse::<ImageRef>() {
+                Ok(image) => return claimed(transaction, row, &image).await.map(Some),
+                // It must not stand in the way of the others. The loop ends: this one is not due any more.
+                Err(error) => set_aside(transaction, &row, &error).await?,
+            }
+        }
     }
 
     /// How long until the next scan is due; `None` when none is planned. Zero while another scanner is at one that is
@@ -247,6 +228,71 @@ impl Store {
     }
 }
 
+/// Locks the next repository whose scan is due and that nobody else is scanning.
+async fn due(connection: &mut PgConnection) -> Result<Option<DueRow>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT q.repository_id, r.name, r.requested, q.failures
+         FROM scan_queue q JOIN repository r ON r.id = q.repository_id
+         WHERE (q.next_scan_at <= clock_timestamp() OR r.requested > q.served)
+           AND EXISTS (SELECT FROM item i WHERE i.repository_id = r.id)
+           AND NOT EXISTS (SELECT FROM host_pause h WHERE h.host = r.host AND h.until > clock_timestamp())
+         ORDER BY (r.requested > q.served) DESC, q.next_scan_at
+         LIMIT 1 FOR UPDATE OF q SKIP LOCKED",
+    )
+    .fetch_optional(connection)
+    .await?)
+}
+
+/// The claim, which lasts as long as its transaction.
+async fn claimed(
+    mut transaction: Transaction<'static, Postgres>,
+    row: DueRow,
+    image: &ImageRef,
+) -> Result<Claim, StoreError> {
+    // The transaction idles while the registry is asked; how long is bounded by the scan itself. The keepalives
+    // make the claim of a scanner that has vanished without a word end within a minute.
+    sqlx::query(
+        "SELECT set_config('idle_in_transaction_session_timeout', '0', true),
+                set_config('tcp_keepalives_idle', '30', true),
+                set_config('tcp_keepalives_interval', '10', true),
+                set_config('tcp_keepalives_count', '3', true)",
+    )
+    .execute(&mut *transaction)
+    .await?;
+    Ok(Claim {
+        repository: image.repository(),
+        failures: u32::try_from(row.failures).unwrap_or(0),
+        id: row.repository_id,
+        requested: row.requested,
+        transaction,
+    })
+}
+
+/// Gives a repository whose name cannot be read its fault, and its next turn much later.
+async fn set_aside(
+    mut transaction: Transaction<'static, Postgres>,
+    row: &DueRow,
+    error: &image_policy::ParseError,
+) -> Result<(), StoreError> {
+    let fault =
+        format!("the stored name of image repository {:?} cannot be read: {}", row.name, chain(error));
+    tracing::warn!("{fault}");
+    write_fault(&mut transaction, row.repository_id, &fault).await?;
+    let failures = u32::try_from(row.failures).unwrap_or(0).saturating_add(1);
+    plan_next(&mut transaction, row.repository_id, row.requested, failures, UNREADABLE).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+async fn write_fault(connection: &mut PgConnection, id: i64, fault: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE repository SET fault = $2 WHERE id = $1 AND fault IS DISTINCT FROM $2")
+        .bind(id)
+        .bind(fault)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 impl Claim {
     /// Ends a scan whose listing is complete: in one transaction the listing becomes the state, every item of the
     /// repository is decided anew, and the next scan is planned.
@@ -289,11 +335,7 @@ impl Claim {
         pause: Option<HostPause>,
     ) -> Result<(), StoreError> {
         let connection = &mut *self.transaction;
-        sqlx::query("UPDATE repository SET fault = $2 WHERE id = $1 AND fault IS DISTINCT FROM $2")
-            .bind(self.id)
-            .bind(fault)
-            .execute(&mut *connection)
-            .await?;
+        write_fault(connection, self.id, fault).await?;
         if let Some(HostPause { asked }) = pause {
             pause_host(connection, self.repository.host(), asked, fault).await?;
         }

@@ -7,6 +7,10 @@ use super::{Store, StoreError, ledger};
 use crate::item::Item;
 use crate::select::{KnownTag, evaluate};
 
+/// How many items are listed at the most; a message that holds them stays below what callers take
+/// ([`service_kit::client::MESSAGE_MAX`]).
+const MAX_LISTED: i64 = 10_000;
+
 /// How many candidates an explanation lists at the most.
 const MAX_CANDIDATES: usize = 50;
 
@@ -74,7 +78,7 @@ impl ListedRow {
 }
 
 impl Store {
-    /// Lists items in order of owner, workload, container; only those of one workload, and container, when given.
+    /// Lists the first 10 000 items in order of owner, workload, container; only those of one workload, and container, when given.
     ///
     /// # Errors
     /// The database does not answer.
@@ -97,10 +101,11 @@ impl Store {
                     r.fault AS scan_fault
              FROM item i JOIN declaration d USING (owner) LEFT JOIN repository r ON r.id = i.repository_id
              WHERE ($1::text IS NULL OR workload = $1) AND ($2::text IS NULL OR container = $2)
-             ORDER BY owner, workload, container",
+             ORDER BY owner, workload, container LIMIT $3",
         )
         .bind(workload)
         .bind(container)
+        .bind(MAX_LISTED)
         .fetch_all(&self.pool)
         .await?)
     }

@@ -3,6 +3,7 @@
 
 use api::release::v1::{Condition, Release, Revision};
 use crds::FluxHelmRelease;
+use helm_release::history::Entry;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use prost_types::{ListValue, Struct, Timestamp, Value, value::Kind};
 use serde_json::Map;
@@ -57,6 +58,34 @@ pub(super) fn undecodable(metadata: &ObjectMeta, error: &str) -> Release {
     }
 }
 
+/// An object whose release records cannot be read: what its status says, and the fault in place of its readiness.
+pub(super) fn unreadable(object: &FluxHelmRelease, message: String) -> Release {
+    let mut shown = release(object, None);
+    shown.conditions.retain(|condition| condition.r#type != "Ready");
+    shown.conditions.insert(
+        0,
+        Condition {
+            r#type: "Ready".to_owned(),
+            status: "False".to_owned(),
+            // The reconciler's own word for it.
+            reason: "RecordsUnusable".to_owned(),
+            message,
+            last_transition_time: None,
+        },
+    );
+    shown
+}
+
+/// A revision of which only the labels can be read; the fault stands for Helm's description.
+pub(super) fn unreadable_revision(entry: &Entry, message: String) -> Revision {
+    Revision {
+        revision: entry.revision,
+        status: entry.status.to_string(),
+        description: message,
+        ..Revision::default()
+    }
+}
+
 pub(super) fn revision(release: &helm_release::Release) -> Revision {
     let metadata = release.chart.as_ref().map(|chart| &chart.metadata);
     Revision {
@@ -69,35 +98,41 @@ pub(super) fn revision(release: &helm_release::Release) -> Revision {
     }
 }
 
-/// Values with everything masked that is called like a secret.
+/// Values with everything masked that is called like a secret, and everything below it.
 pub(super) fn masked(values: Map<String, serde_json::Value>) -> Struct {
+    masked_map(values, false)
+}
+
+fn masked_map(values: Map<String, serde_json::Value>, hidden: bool) -> Struct {
     let field = |(name, value): (String, serde_json::Value)| {
-        let folded: String =
-            name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
-        let value = match SECRET_NAMES.iter().any(|secret| folded.contains(secret)) && is_content(&value) {
-            true => Value { kind: Some(Kind::StringValue(MASK.to_owned())) },
-            false => value_of(value),
-        };
-        (name, value)
+        let hidden = hidden || is_secret(&name);
+        (name, masked_value(value, hidden))
     };
     Struct { fields: values.into_iter().map(field).collect() }
 }
 
-/// Texts, numbers and lists can hold a secret; switches and nothing cannot, and maps are looked into.
-fn is_content(value: &serde_json::Value) -> bool {
-    matches!(value, serde_json::Value::String(_) | serde_json::Value::Number(_) | serde_json::Value::Array(_))
+fn is_secret(name: &str) -> bool {
+    let folded: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    SECRET_NAMES.iter().any(|secret| folded.contains(secret))
 }
 
-fn value_of(value: serde_json::Value) -> Value {
+/// Texts, numbers and the lists that hold them can be a secret; switches and nothing cannot. The names in a map are kept.
+fn masked_value(value: serde_json::Value, hidden: bool) -> Value {
+    let mask = || Kind::StringValue(MASK.to_owned());
     let kind = match value {
         serde_json::Value::Null => Kind::NullValue(0),
         serde_json::Value::Bool(value) => Kind::BoolValue(value),
+        serde_json::Value::Number(_) | serde_json::Value::String(_) | serde_json::Value::Array(_)
+            if hidden =>
+        {
+            mask()
+        }
         serde_json::Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or_default()),
         serde_json::Value::String(text) => Kind::StringValue(text),
-        serde_json::Value::Array(items) => {
-            Kind::ListValue(ListValue { values: items.into_iter().map(value_of).collect() })
-        }
-        serde_json::Value::Object(map) => Kind::StructValue(masked(map)),
+        serde_json::Value::Array(items) => Kind::ListValue(ListValue {
+            values: items.into_iter().map(|item| masked_value(item, hidden)).collect(),
+        }),
+        serde_json::Value::Object(map) => Kind::StructValue(masked_map(map, hidden)),
     };
     Value { kind: Some(kind) }
 }
@@ -117,13 +152,14 @@ mod tests {
         let values = json!({
             "image": "podinfo:1", "adminPassword": "x", "api-key": 7, "secret": {"enabled": true, "accessToken": "y"},
             "auth": [{"token": "z", "user": "a"}], "secrets": ["a"], "existingSecret": null,
+            "passwords": {"admin": "p", "more": [{"user": "q"}]}, "credentials": {"pw": {"text": "r", "on": true}},
         });
         let masked = masked(values.as_object().cloned().unwrap());
         let text = format!("{masked:?}");
-        for secret in ["\"x\"", "7.0", "\"y\"", "\"z\""] {
+        for secret in ["\"x\"", "7.0", "\"y\"", "\"z\"", "\"p\"", "\"q\"", "\"r\""] {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
         assert!(text.contains("podinfo:1") && text.contains("\"a\"") && text.contains("BoolValue(true)"));
-        assert_eq!(text.matches(MASK).count(), 5);
+        assert_eq!(text.matches(MASK).count(), 8);
     }
 }

@@ -8,7 +8,7 @@ mod objects;
 mod purge;
 
 use helm_engine::ReleaseOptions;
-use helm_release::{HookEvent, Status};
+use helm_release::{History, HookEvent, Status};
 use kube::core::ObjectMeta;
 use kube_apply::{ApplyError, ApplyOptions};
 use tracing::Instrument as _;
@@ -105,6 +105,22 @@ pub struct NewRevision {
     pub abandoned: Option<u32>,
 }
 
+/// Puts the finalizer on the object, before it has a release: without it, the object's deletion would leave the release behind.
+///
+/// # Errors
+/// [`ActError::Apply`]; a change of the object since it was read is transient.
+pub async fn hold(context: &Context, subject: &mut Subject, metadata: &ObjectMeta) -> Result<(), ActError> {
+    if subject.has_finalizer {
+        return Ok(());
+    }
+    let finalizers = metadata.finalizers.clone().unwrap_or_default();
+    let version = metadata.resource_version.as_deref();
+    context.cluster.set_finalizer(&subject.identity, version, &finalizers, true).await?;
+    subject.has_finalizer = true;
+    service_kit::failpoint!("release.after-finalizer");
+    Ok(())
+}
+
 /// Makes a revision: renders, checks, claims and completes it.
 ///
 /// # Errors
@@ -112,17 +128,10 @@ pub struct NewRevision {
 pub async fn make(
     context: &Context,
     subject: &Subject,
-    metadata: &ObjectMeta,
     observed: Observed,
     source: &ChartSource,
     new: &NewRevision,
 ) -> Result<Stored, ActError> {
-    if !subject.has_finalizer {
-        let finalizers = metadata.finalizers.clone().unwrap_or_default();
-        let version = metadata.resource_version.as_deref();
-        context.cluster.set_finalizer(&subject.identity, version, &finalizers, true).await?;
-        service_kit::failpoint!("release.after-finalizer");
-    }
     let namespace = subject.identity.namespace.as_str();
     create_crds(context, subject, source).await?;
     let rendered = render(context, subject, source, new).await?;
@@ -150,10 +159,6 @@ pub async fn make(
         },
         rendered,
     );
-    for old in observed.history.prune_before_create(context.settings.max_history) {
-        context.store.delete(namespace, &subject.release, old).await?;
-        service_kit::failpoint!("release.after-prune-record");
-    }
     service_kit::failpoint!("release.before-claim");
     let claim =
         context.store.create(record, now).instrument(tracing::info_span!("claim", revision = new.revision));
@@ -213,10 +218,39 @@ async fn complete_checked(
     checked: Vec<objects::Checked>,
     earlier: Vec<Vec<Object>>,
 ) -> Result<Stored, ActError> {
-    match complete(context, subject, &mut stored, checked, earlier).await {
+    let outcome = match complete(context, subject, &mut stored, checked, earlier).await {
         Ok(()) => Ok(stored),
         Err(error) => Err(failed(context, subject, stored, error).await),
+    };
+    // A transient fault leaves the revision pending: it has not ended yet.
+    if outcome.as_ref().err().is_none_or(|error| !error.is_transient())
+        && let Err(error) = prune_records(context, subject).await
+    {
+        // The revision is what it is; the next one prunes again.
+        tracing::warn!(release = %subject.release, "old records are left: {}", service_kit::chain(&error));
     }
+    outcome
+}
+
+/// Deletes the oldest records beyond the limit, now that a revision has ended. (Helm prunes before it creates the next revision, and so
+/// shortens the history although nothing may come of it.)
+async fn prune_records(context: &Context, subject: &Subject) -> Result<(), StoreError> {
+    let namespace = subject.identity.namespace.as_str();
+    let history = context.store.history(namespace, subject.release.as_str()).await?;
+    for old in prunable(&history, context.settings.max_history) {
+        context.store.delete(namespace, &subject.release, old).await?;
+        service_kit::failpoint!("release.after-prune-record");
+    }
+    Ok(())
+}
+
+/// The revisions to delete so that `max_history` are left; 0 means no limit. The newest stays, and so does the deployed one, or the
+/// newest that was deployed once. Pure.
+fn prunable(history: &History, max_history: u32) -> Vec<u32> {
+    let (Some(last), 1..) = (history.last(), max_history) else { return Vec::new() };
+    let mut prunable = history.prune_before_create(max_history.saturating_add(1));
+    prunable.retain(|&revision| revision != last.revision);
+    prunable
 }
 
 /// Hooks, objects, what is left over, hooks, and the record's end, in Helm's order.
@@ -334,4 +368,33 @@ async fn create_crds(context: &Context, subject: &Subject, source: &ChartSource)
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use helm_release::history::Entry;
+
+    use super::*;
+
+    #[test]
+    fn the_oldest_records_beyond_the_limit_go() {
+        let check = |text: &str, most: u32, expected: &[u32]| {
+            let entry = |word: &str| {
+                let (revision, status) = word.split_once(':').unwrap();
+                Entry { revision: revision.parse().unwrap(), status: Status::from(status) }
+            };
+            let history: History = text.split_whitespace().map(entry).collect();
+            assert_eq!(prunable(&history, most), expected, "{text} {most}");
+        };
+        check("", 1, &[]);
+        check("1:deployed", 1, &[]);
+        check("1:superseded 2:superseded 3:deployed", 0, &[]);
+        check("1:superseded 2:superseded 3:deployed", 3, &[]);
+        check("1:superseded 2:superseded 3:deployed", 2, &[1]);
+        check("1:superseded 2:superseded 3:deployed", 1, &[1, 2]);
+        check("1:superseded 2:deployed 3:failed", 1, &[1]);
+        check("1:deployed 2:failed 3:failed 4:failed", 2, &[2, 3]);
+        check("1:superseded 2:failed 3:failed", 1, &[2]);
+        check("1:failed 2:failed", u32::MAX, &[]);
+    }
 }

@@ -100,6 +100,17 @@ pub enum Decision {
     },
 }
 
+impl Decision {
+    /// Whether the object has the release by this decision, whoever made it: by making a revision of it, or by finding it as asked for.
+    pub fn adopts(&self) -> bool {
+        match self {
+            Self::Install { .. } | Self::Upgrade { .. } | Self::Resume { .. } => true,
+            Self::Tidy { .. } | Self::Nothing => true,
+            Self::Stalled { .. } | Self::Wait { .. } => false,
+        }
+    }
+}
+
 /// Decides.
 pub fn decide(facts: &Facts<'_>) -> Decision {
     let Some(last) = facts.history.last() else {

@@ -1,5 +1,6 @@
 //! A FluxHelmRelease that is being deleted: its release is purged only when that one object was meant.
 //!
+//! A release is the object's own when it was made for it or adopted by it, never by its name alone.
 //! Both the CRD and the namespace are read live. If either is going away, the finalizer is dropped and nothing is purged; if either
 //! cannot be read, neither is done and it is tried again; otherwise the one release is purged.
 
@@ -63,8 +64,8 @@ async fn purge_if_meant(object: &Object, context: &Context, identity: &Identity)
     let meaning =
         meaning(context.cluster.crd().await?, context.cluster.namespace(&identity.namespace).await?);
     // An object that cannot be decoded names no release; what was installed for it stays.
-    let release = object.0.as_ref().ok().and_then(validate::purged_name);
-    let Some(release) = release else { return Ok(()) };
+    let Ok(decoded) = &object.0 else { return Ok(()) };
+    let Some(release) = validate::release_of(decoded) else { return Ok(()) };
     if meaning == Meaning::Leave {
         tracing::info!(%release, "not purged: the CRD or the namespace is being deleted");
         return Ok(());
@@ -72,6 +73,11 @@ async fn purge_if_meant(object: &Object, context: &Context, identity: &Identity)
     let all = context.objects.state();
     if let Err(error) = validate::claim(object.meta(), &release, typed(&all)) {
         tracing::info!(%release, "not purged: {error}");
+        return Ok(());
+    }
+    let records = context.store.records(&identity.namespace, release.as_str()).await?;
+    if !validate::owns(decoded, &release, &records) {
+        tracing::info!(%release, "not purged: it was neither made for this object nor adopted by it");
         return Ok(());
     }
     if purge(context, &identity.namespace, &release).await? {

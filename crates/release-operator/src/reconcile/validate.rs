@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::chart_path::{ChartPath, InvalidChartPath};
 use crate::names::{FINALIZER, REVISION, TRACEPARENT};
+use crate::store::Records;
 
 /// A FluxHelmRelease as it comes from the cluster: one that cannot be decoded is still seen.
 pub type Object = DeserializeGuard<FluxHelmRelease>;
@@ -161,18 +162,25 @@ pub fn release_name(object: &FluxHelmRelease) -> Result<ReleaseName, InvalidObje
     ReleaseName::new(name).map_err(|source| InvalidObject::ReleaseName { derived, source })
 }
 
-/// The release that was installed for this object, by its status.
+/// The release that was installed for this object or adopted by it. Its status names no revision before that.
 pub fn installed_name(object: &FluxHelmRelease) -> Option<&str> {
     let status = object.status.as_ref()?;
     status.release_revision?;
     status.release_name.as_deref()
 }
 
-/// Which release a deletion of the object would purge: the installed one, else the one it asks for; `None` when neither name
-/// is one, so that nothing can be installed either.
-pub fn purged_name(object: &FluxHelmRelease) -> Option<ReleaseName> {
+/// The object's release: the one that it has, else the one that it asks for and that may be anybody's ([`owns`]); `None` when
+/// neither name is one, so that nothing can be installed either.
+pub fn release_of(object: &FluxHelmRelease) -> Option<ReleaseName> {
     let installed = installed_name(object).and_then(|name| ReleaseName::new(name).ok());
     installed.or_else(|| release_name(object).ok())
+}
+
+/// Whether the release is the object's own: made for it, by the claim on a record, or adopted by it, by its status. Only such a release
+/// may be purged. One that merely has the name may be anybody's.
+pub fn owns(object: &FluxHelmRelease, release: &ReleaseName, records: &Records) -> bool {
+    let uid = object.metadata.uid.as_deref().unwrap_or_default();
+    installed_name(object) == Some(release.as_str()) || records.are_of(uid)
 }
 
 /// Whether the finalizer is there.
@@ -196,7 +204,7 @@ pub fn claim<'a>(
     let has_it = |other: &&FluxHelmRelease| {
         other.metadata.namespace == metadata.namespace
             && other.metadata.uid != metadata.uid
-            && purged_name(other).as_ref() == Some(release)
+            && release_of(other).as_ref() == Some(release)
     };
     let older = all.into_iter().filter(has_it).filter(|other| age(&other.metadata) < age(metadata));
     match older.min_by_key(|other| age(&other.metadata)) {
@@ -274,6 +282,32 @@ mod tests {
         }
         let broken = object("web", "2018-07-20T16:00:00Z", json!({"values": "text"}), json!({}));
         assert!(matches!(subject(&broken), Err(InvalidObject::Undecodable(_))));
+    }
+
+    #[test]
+    fn only_what_was_made_for_an_object_or_adopted_is_its_own() {
+        // status, owners of the records, whether release `a` is the object's
+        let adopted = || json!({"releaseName": "a", "releaseRevision": 2});
+        let rows = [
+            // Its name is asked for, and its render failed.
+            (json!({}), None, false),
+            (json!({"releaseName": "a"}), None, false),
+            (json!({}), Some("somebody.1"), false),
+            (json!({}), Some("web.1"), true),
+            (adopted(), None, true),
+            (adopted(), Some("somebody.1"), true),
+            (json!({"releaseName": "b", "releaseRevision": 2}), Some("somebody.1"), false),
+        ];
+        let release = ReleaseName::new("a").unwrap();
+        for (status, claim, expected) in rows {
+            let spec = json!({"chartGitPath": "podinfo", "releaseName": "a"});
+            let object = object("web", "2018-07-20T16:00:00Z", spec, status.clone()).0.unwrap();
+            let helm = [("owner", "helm"), ("version", "1"), ("status", "deployed")];
+            let labels = helm.into_iter().chain(claim.map(|claim| (crate::names::CLAIM_LABEL, claim)));
+            let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            let records: Records = std::iter::once(&labels).collect();
+            assert_eq!(owns(&object, &release, &records), expected, "{status} {claim:?}");
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The adapter to git-syncer's `SourceService`: fetches by digest, follows changes by `Watch`.
 //!
-//! While the watch is live, a chart whose digest did not move costs no call. When it is not, each look asks git-syncer whether the
-//! digest that is held is still right, so that a broken watch delays nothing and loses nothing.
+//! Each watch begins with a snapshot: only that tells that what is known is right again after a break. While the watch is live, a chart
+//! whose digest did not move costs no call. When it is not, each look asks git-syncer whether the digest that is held is still right, so
+//! that a broken watch delays nothing and loses nothing.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,7 +41,6 @@ struct State {
     live: bool,
     newest: String,
     applied: VecDeque<String>,
-    resume_token: String,
     cells: HashMap<ChartPath, Cell>,
     inserted: VecDeque<ChartPath>,
     /// Digest that each cell holds, readable without its lock.
@@ -64,7 +64,7 @@ impl GrpcCharts {
         Self { client: SourceServiceClient::new(connection), state: Mutex::default() }
     }
 
-    /// Follows the changes until `shutdown`, reconnecting with back-off and resuming where it was. Each message is told to `changes`.
+    /// Follows the changes until `shutdown`, reconnecting with back-off. Each message is told to `changes`.
     pub async fn watch(&self, changes: mpsc::Sender<SourceChange>, shutdown: CancellationToken) {
         let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(15));
         loop {
@@ -92,13 +92,9 @@ impl GrpcCharts {
         changes: &mpsc::Sender<SourceChange>,
         backoff: &mut Backoff,
     ) -> Result<(), Status> {
-        let resume_token = self.lock().resume_token.clone();
-        let request = WatchRequest { resume_token: resume_token.clone() };
+        // Without a token: with one, no message need come for hours, and nobody knows meanwhile whether the token was still known.
+        let request = WatchRequest { resume_token: String::new() };
         let mut stream = self.client.clone().watch(request).await?.into_inner();
-        // With a token that is still known there is no snapshot: what is held stays right.
-        if !resume_token.is_empty() {
-            self.lock().live = true;
-        }
         while let Some(message) = stream.message().await? {
             backoff.reset();
             let change = self.take_up(message);
@@ -133,7 +129,6 @@ impl GrpcCharts {
                 (false, false) => {}
             }
         }
-        state.resume_token = message.resume_token;
         state.note_applied(message.revision);
         SourceChange { charts: changed }
     }
@@ -388,7 +383,14 @@ mod tests {
         assert_eq!(charts.lock().still_right(&path("openfaas"), "1"), None);
         assert!(charts.is_applied("r2", &path("podinfo")).await.unwrap());
         // Without the watch nothing is vouched for.
+        assert_eq!(told(message(true, "r5", "openfaas=1")), []);
+        assert!(charts.lock().still_right(&path("openfaas"), "1").is_some());
         charts.lock().live = false;
         assert_eq!(charts.lock().still_right(&path("openfaas"), "1"), None);
+        // Nor by the watch that comes next, until its snapshot.
+        told(message(false, "r6", "podinfo=3"));
+        assert_eq!(charts.lock().still_right(&path("openfaas"), "1"), None);
+        told(message(true, "r6", "podinfo=3 openfaas=1"));
+        assert_eq!(charts.lock().still_right(&path("openfaas"), "1").as_deref(), Some("r6"));
     }
 }

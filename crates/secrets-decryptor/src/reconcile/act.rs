@@ -1,21 +1,24 @@
 //! Step: opens the items, and writes the Secret by server-side apply (client required).
 //!
-//! A Secret that was observed is written only in the version that was observed. For one that was not there the API
-//! has no such condition: one that is created in the moment between is taken for ours to write.
+//! A Secret that was observed is written only in the version that was observed. One that was not there is created, which
+//! fails when somebody else has created it since: server-side apply has no such condition, and would overwrite theirs.
+//! The API server books a creation as an update by the field manager; it is then booked as what it stands for, an apply, so
+//! that what a later apply no longer states goes away.
 
 use std::sync::Arc;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
-use kube::api::{Patch, PatchParams};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta, OwnerReference};
+use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client, Resource as _};
 use sealing::{UnsealError, Unsealed};
 use serde_json::{Map, Value, json};
+use service_kit::failpoint;
 use thiserror::Error;
 
 use super::decide::{Plan, Values};
-use super::observe::Existing;
+use super::observe::{Existing, adopted};
 use super::validate::Sealed;
 use crate::FIELD_MANAGER;
 use crate::keys::KeySet;
@@ -81,7 +84,15 @@ pub(super) async fn apply(
     plan: &Plan,
 ) -> Result<(), ActError> {
     let api: Api<Secret> = Api::namespaced(client.clone(), &sealed.namespace);
-    let wanted = secret(sealed, values, existing, plan);
+    let Some(existing) = existing else {
+        return create(&api, sealed, &secret(sealed, values, None, plan)).await;
+    };
+    let version = match &existing.adopted {
+        // Created by a process that was killed before it could say so.
+        Some(fields) => adopt(&api, sealed, &existing.resource_version, fields).await?,
+        None => existing.resource_version.clone(),
+    };
+    let wanted = secret(sealed, values, Some(version), plan);
     // Force: the fields are ours by ownership or by annotation, and an edit by hand is to be put right.
     let applied =
         api.patch(&sealed.name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&wanted)).await?;
@@ -91,12 +102,40 @@ pub(super) async fn apply(
     // Apply leaves other managers' keys in place; those of a Secret that is wholly ours go by name.
     let nulls: Map<String, Value> = plan.stale.iter().map(|key| (key.clone(), Value::Null)).collect();
     let prune = json!({"metadata": {"resourceVersion": applied.metadata.resource_version}, "data": nulls});
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    api.patch(&sealed.name, &params, &Patch::Merge(prune)).await?;
+    api.patch(&sealed.name, &merging(), &Patch::Merge(prune)).await?;
     Ok(())
 }
 
-fn secret(sealed: &Sealed, values: &Values<'_>, existing: Option<&Existing>, plan: &Plan) -> Secret {
+/// Creates the Secret, provided that there still is none.
+async fn create(api: &Api<Secret>, sealed: &Sealed, wanted: &Secret) -> Result<(), ActError> {
+    let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    let created = api.create(&params, wanted).await?;
+    failpoint!("unseal.after-create");
+    let version = created.metadata.resource_version.unwrap_or_default();
+    if let Some(fields) = adopted(created.metadata.managed_fields.as_deref().unwrap_or_default()) {
+        adopt(api, sealed, &version, &fields).await?;
+    }
+    Ok(())
+}
+
+/// Replaces the managed fields of the version given (`kubectl` does the same when it goes over to server-side apply). Returns the
+/// new version.
+async fn adopt(
+    api: &Api<Secret>,
+    sealed: &Sealed,
+    version: &str,
+    fields: &[ManagedFieldsEntry],
+) -> Result<String, ActError> {
+    let patch = json!({"metadata": {"resourceVersion": version, "managedFields": fields}});
+    let patched = api.patch(&sealed.name, &merging(), &Patch::Merge(patch)).await?;
+    Ok(patched.metadata.resource_version.unwrap_or_default())
+}
+
+fn merging() -> PatchParams {
+    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+fn secret(sealed: &Sealed, values: &Values<'_>, version: Option<String>, plan: &Plan) -> Secret {
     let shape = &sealed.shape;
     Secret {
         metadata: ObjectMeta {
@@ -105,7 +144,7 @@ fn secret(sealed: &Sealed, values: &Values<'_>, existing: Option<&Existing>, pla
             labels: (!shape.labels.is_empty()).then(|| shape.labels.clone()),
             annotations: (!shape.annotations.is_empty()).then(|| shape.annotations.clone()),
             owner_references: plan.own.then(|| vec![owner(sealed)]),
-            resource_version: existing.map(|existing| existing.resource_version.clone()),
+            resource_version: version,
             ..ObjectMeta::default()
         },
         type_: shape.type_.clone().filter(|_| plan.whole),

@@ -136,6 +136,7 @@ mod tests {
             resource_version: "7".into(),
             controlled: true,
             written_by_us: true,
+            adopted: None,
             managed: false,
             patch: false,
             type_: "Opaque".into(),

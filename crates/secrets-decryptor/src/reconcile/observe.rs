@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::{Api, Client};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -34,6 +35,8 @@ pub(super) struct Existing {
     pub(super) controlled: bool,
     /// Whether this service has written it before.
     pub(super) written_by_us: bool,
+    /// Its managed fields as they should be, when this service has created it and not yet booked that as an apply.
+    pub(super) adopted: Option<Vec<ManagedFieldsEntry>>,
     /// Whether it is annotated to be taken over.
     pub(super) managed: bool,
     /// Whether it is annotated to be added to.
@@ -66,9 +69,8 @@ fn existing(secret: Secret, uid: &str) -> Existing {
     Existing {
         resource_version: metadata.resource_version.unwrap_or_default(),
         controlled: owners.iter().any(|owner| owner.controller == Some(true) && owner.uid == uid),
-        written_by_us: fields.iter().any(|entry| {
-            entry.manager.as_deref() == Some(FIELD_MANAGER) && entry.operation.as_deref() == Some("Apply")
-        }),
+        written_by_us: fields.iter().any(|entry| ours(entry, "Apply") || ours(entry, "Update")),
+        adopted: adopted(&fields),
         managed,
         patch,
         type_: secret.type_.unwrap_or_else(|| "Opaque".to_owned()),
@@ -76,5 +78,51 @@ fn existing(secret: Secret, uid: &str) -> Existing {
         labels: metadata.labels.unwrap_or_default(),
         annotations,
         data: secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0.into())).collect(),
+    }
+}
+
+fn ours(entry: &ManagedFieldsEntry, operation: &str) -> bool {
+    entry.manager.as_deref() == Some(FIELD_MANAGER)
+        && entry.operation.as_deref() == Some(operation)
+        && entry.subresource.is_none()
+}
+
+/// Managed fields in which the creation by this service counts as an apply; `None` when there is nothing to change.
+pub(super) fn adopted(fields: &[ManagedFieldsEntry]) -> Option<Vec<ManagedFieldsEntry>> {
+    if fields.iter().any(|entry| ours(entry, "Apply")) || !fields.iter().any(|entry| ours(entry, "Update")) {
+        return None;
+    }
+    let adopt = |entry: &ManagedFieldsEntry| match ours(entry, "Update") {
+        true => ManagedFieldsEntry { operation: Some("Apply".to_owned()), ..entry.clone() },
+        false => entry.clone(),
+    };
+    Some(fields.iter().map(adopt).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_creation_counts_as_an_apply() {
+        let fields = |pairs: &[(&str, &str)]| -> Vec<ManagedFieldsEntry> {
+            let entry = |(manager, operation): &(&str, &str)| ManagedFieldsEntry {
+                manager: Some((*manager).to_owned()),
+                operation: Some((*operation).to_owned()),
+                ..ManagedFieldsEntry::default()
+            };
+            pairs.iter().map(entry).collect()
+        };
+        let check = |before: &[(&str, &str)], after: Option<&[(&str, &str)]>| {
+            assert_eq!(adopted(&fields(before)), after.map(fields), "{before:?}");
+        };
+        check(&[], None);
+        check(&[("kubectl", "Update")], None);
+        check(&[(FIELD_MANAGER, "Apply")], None);
+        check(&[(FIELD_MANAGER, "Apply"), (FIELD_MANAGER, "Update")], None);
+        check(
+            &[(FIELD_MANAGER, "Update"), ("kubectl", "Update")],
+            Some(&[(FIELD_MANAGER, "Apply"), ("kubectl", "Update")]),
+        );
     }
 }
