@@ -10,7 +10,7 @@ export WINDLASS_BIN := $(CARGO_TARGET_DIR)/debug
 
 # One build for the demo, the tests and CI, with the points at which tests kill a service.
 FEATURES := --features service-kit/failpoints
-PACKAGES := docker-registry postgresql openssh-server openssh-client git iproute2 curl jq
+PACKAGES := gcc libc6-dev ca-certificates docker-registry postgresql openssh-server openssh-client git iproute2 curl jq
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: help
