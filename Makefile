@@ -46,9 +46,16 @@ packages:
 	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $$missing >/dev/null; \
 	fi
 
+DENY := $(CACHE)/deny/bin/cargo-deny
+
+$(DENY):
+	@echo "tools: building cargo-deny"
+	@env -u CARGO_TARGET_DIR cargo install -q --locked --root $(CACHE)/deny cargo-deny@0.20.2
+
 .PHONY: tidy
-tidy: ## Check layers, format and lints
+tidy: $(DENY) ## Check layers, dependencies, format and lints
 	cargo fmt --all --check
+	$(DENY) check bans licenses sources
 	integration-tests/tools/tidy-layers.sh
 	diff -r deploy/crds helm/windlass/crds
 	cargo clippy --workspace --all-targets --locked $(FEATURES) -- -D warnings
