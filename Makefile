@@ -39,7 +39,7 @@ tools: packages ## Install Debian's packages and build the Kubernetes programs, 
 
 .PHONY: packages
 packages:
-	@missing=$$(for name in $(PACKAGES); do dpkg -s $$name >/dev/null 2>&1 || echo $$name; done); \
+	@missing=$$(for name in $(PACKAGES); do dpkg-query -Wf '$${db:Status-Status}\n' $$name 2>/dev/null | grep -qx installed || echo $$name; done); \
 	if [ -n "$$missing" ]; then \
 	  echo "tools: installing" $$missing; \
 	  $(SUDO) apt-get -q update >/dev/null; \

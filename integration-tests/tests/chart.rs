@@ -16,7 +16,7 @@ async fn the_chart_installs_and_the_binaries_accept_its_arguments() {
     let chart = windlass::project().join("helm/windlass").display().to_string();
     bed.helm(&["lint", "--strict", &chart, "--set", SETTINGS]).await.unwrap();
     bed.kubectl(&["create", "namespace", "adm"]).await.unwrap();
-    let every_option = "registry.mirrors.docker\\.io=http://registry.invalid:5000,git.path={releases,namespaces},\
+    let every_option = "registry.mirrors.docker\\.io=http://mirror.invalid:5000,git.path={releases,namespaces},\
                         tls.enabled=true,telemetry.otlpEndpoint=http://collector.invalid:4317,log.format=json";
     for more in [every_option, "postgres.url=postgres://user:password@db.invalid:5432/windlass"] {
         bed.helm(&[
