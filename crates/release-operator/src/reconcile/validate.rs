@@ -188,8 +188,9 @@ pub fn has_finalizer(metadata: &ObjectMeta) -> bool {
     metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER)
 }
 
-/// Of all objects of the namespace, finds the one that `release` belongs to instead of `metadata`'s object: the oldest one
-/// that has it (the smallest UID among those of the same second).
+/// Of all objects of the namespace, finds the one that `release` belongs to instead of `metadata`'s object: one that has it
+/// already, by its status, before those that only ask for it, then the oldest (the smallest UID among those of the same
+/// second).
 ///
 /// # Errors
 /// [`InvalidObject::NameTaken`].
@@ -201,13 +202,15 @@ pub fn claim<'a>(
     let age = |metadata: &ObjectMeta| {
         (metadata.creation_timestamp.as_ref().map(|time| time.0), metadata.uid.clone())
     };
-    let has_it = |other: &&FluxHelmRelease| {
-        other.metadata.namespace == metadata.namespace
-            && other.metadata.uid != metadata.uid
-            && release_of(other).as_ref() == Some(release)
-    };
-    let older = all.into_iter().filter(has_it).filter(|other| age(&other.metadata) < age(metadata));
-    match older.min_by_key(|other| age(&other.metadata)) {
+    let rank =
+        |object: &FluxHelmRelease| (installed_name(object) != Some(release.as_str()), age(&object.metadata));
+    let (own, others): (Vec<_>, Vec<_>) = all
+        .into_iter()
+        .filter(|object| object.metadata.namespace == metadata.namespace)
+        .partition(|object| object.metadata.uid == metadata.uid);
+    let own = own.first().map_or_else(|| (true, age(metadata)), |object| rank(object));
+    let claims = others.into_iter().filter(|other| release_of(other).as_ref() == Some(release));
+    match claims.filter(|other| rank(other) < own).min_by_key(|other| rank(other)) {
         None => Ok(()),
         Some(owner) => Err(InvalidObject::NameTaken {
             release: release.to_string(),
@@ -318,6 +321,13 @@ mod tests {
             object("first", "2018-07-20T16:00:00Z", spec("a"), json!({})),
             object("second", "2018-07-20T16:00:00Z", spec("a"), json!({})),
             object("other", "2018-07-20T15:00:00Z", spec("b"), json!({})),
+            object("asks", "2018-07-20T16:00:00Z", spec("c"), json!({})),
+            object(
+                "has",
+                "2018-07-20T16:00:00Z",
+                spec("c"),
+                json!({"releaseName": "c", "releaseRevision": 1}),
+            ),
         ]
         .into_iter()
         .map(|object| object.0.unwrap())
@@ -333,5 +343,7 @@ mod tests {
         assert_eq!(owner("second").as_deref(), Some("first"));
         assert_eq!(owner("newest").as_deref(), Some("first"));
         assert_eq!(owner("other"), None);
+        assert_eq!(owner("has"), None, "whoever has it keeps it, however the UIDs fall");
+        assert_eq!(owner("asks").as_deref(), Some("has"));
     }
 }
