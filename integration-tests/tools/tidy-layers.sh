@@ -10,7 +10,7 @@ pure="go-yaml go-template sprig helm-chart helm-engine helm-release image-policy
 wire="api crds"
 shell="kube-apply service-kit"
 services="git-syncer image-scanner release-operator secrets-decryptor"
-outside="integration-tests"
+outside="integration-tests beside-go"
 # What a pure crate must not know: runtimes, networks, clusters, databases, git, arguments, logs.
 io="tokio tokio-stream tokio-util tonic tonic-prost prost hyper axum tower kube kube-client kube-runtime k8s-openapi sqlx reqwest gix gix-transport gix-pack clap tracing opentelemetry tempfile"
 
@@ -63,7 +63,7 @@ while IFS=$'\t' read -r crate dependency kind; do
   esac
 done <<<"$graph"
 
-for manifest in crates/*/Cargo.toml integration-tests/Cargo.toml; do
+for manifest in crates/*/Cargo.toml integration-tests/Cargo.toml integration-tests/*/Cargo.toml; do
   grep -A1 '^\[lints\]' "$manifest" | grep -q '^workspace = true' || fault "$manifest lacks [lints] workspace = true"
   folder=$(basename "$(dirname "$manifest")")
   grep -q "^name = \"$folder\"" "$manifest" || fault "$manifest: the crate is not named after its folder"

@@ -36,32 +36,31 @@ const ONE: Signature = Signature::fixed(&[Type::Any]);
 const TWO: Signature = Signature::fixed(&[Type::Any, Type::Any]);
 const MANY: Signature = Signature::variadic(&[Type::Any]);
 const ONE_AND_MANY: Signature = Signature::variadic(&[Type::Any, Type::Any]);
+const FORMAT: Signature = Signature::variadic(&[Type::String, Type::Any]);
 
 impl Builtin {
-    pub(crate) fn named(name: &str) -> Option<Builtin> {
-        Some(match name {
-            "and" => Builtin::And,
-            "call" => Builtin::Call,
-            "eq" => Builtin::Eq,
-            "ge" => Builtin::Ge,
-            "gt" => Builtin::Gt,
-            "html" => Builtin::Html,
-            "index" => Builtin::Index,
-            "js" => Builtin::Js,
-            "le" => Builtin::Le,
-            "len" => Builtin::Len,
-            "lt" => Builtin::Lt,
-            "ne" => Builtin::Ne,
-            "not" => Builtin::Not,
-            "or" => Builtin::Or,
-            "print" => Builtin::Print,
-            "printf" => Builtin::Printf,
-            "println" => Builtin::Println,
-            "slice" => Builtin::Slice,
-            "urlquery" => Builtin::Urlquery,
-            _ => return None,
-        })
-    }
+    /// All of them, in the order of the enum.
+    pub(crate) const ALL: [Builtin; 19] = [
+        Builtin::And,
+        Builtin::Call,
+        Builtin::Eq,
+        Builtin::Ge,
+        Builtin::Gt,
+        Builtin::Html,
+        Builtin::Index,
+        Builtin::Js,
+        Builtin::Le,
+        Builtin::Len,
+        Builtin::Lt,
+        Builtin::Ne,
+        Builtin::Not,
+        Builtin::Or,
+        Builtin::Print,
+        Builtin::Printf,
+        Builtin::Println,
+        Builtin::Slice,
+        Builtin::Urlquery,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -97,21 +96,31 @@ impl Builtin {
         }
     }
 
-    /// The Go type of the parameter at `index`, unless it is `reflect.Value`, which takes anything as it is.
-    pub(crate) fn checked(self, index: usize) -> Option<Type> {
+    /// The parameters, if they are checked as a host function's are; those of the others are Go's `reflect.Value`, which
+    /// takes anything as it is.
+    pub(crate) fn checked(self) -> Option<Signature> {
         match self {
-            Builtin::Printf if index == 0 => Some(Type::String),
-            Builtin::Printf
-            | Builtin::Print
-            | Builtin::Println
-            | Builtin::Html
-            | Builtin::Js
-            | Builtin::Urlquery => Some(Type::Any),
+            Builtin::Printf => Some(FORMAT),
+            Builtin::Print | Builtin::Println | Builtin::Html | Builtin::Js | Builtin::Urlquery => Some(MANY),
             _ => None,
         }
     }
 
-    /// Runs the function on a fitting number of arguments.
+    /// Runs a function whose arguments were checked, on a fitting number of them.
+    pub(crate) fn print(self, exec: &mut Executor<'_>, args: &[Value]) -> Result<Value, FuncError> {
+        Ok(match (self, args) {
+            (Builtin::Printf, [Value::String(format), args @ ..]) => {
+                Value::String(exec.sprintf(format, args)?)
+            }
+            (Builtin::Println, args) => Value::String(exec.sprintln(args)?),
+            (Builtin::Html, args) => Value::string(escape::html(&text(exec, args)?)),
+            (Builtin::Js, args) => Value::string(escape::js(&text(exec, args)?)),
+            (Builtin::Urlquery, args) => Value::string(escape::url_query(&text(exec, args)?)),
+            (_, args) => Value::String(exec.sprint(args)?),
+        })
+    }
+
+    /// Runs one of the other functions on a fitting number of arguments.
     pub(crate) fn invoke(self, exec: &mut Executor<'_>, args: &[Slot]) -> Result<Slot, FuncError> {
         let value = match (self, args) {
             (Builtin::Index, [item, indexes @ ..]) => return index::index(item, indexes),
@@ -124,34 +133,21 @@ impl Builtin {
             (Builtin::Le, [a, b]) => Value::Bool(compare::le(exec, a, b)?),
             (Builtin::Gt, [a, b]) => Value::Bool(!compare::le(exec, a, b)?),
             (Builtin::Ge, [a, b]) => Value::Bool(!compare::lt(&a.value, &b.value)?),
-            (Builtin::Print, args) => Value::String(exec.sprint(&values(args))?),
-            (Builtin::Println, args) => Value::String(exec.sprintln(&values(args))?),
-            (Builtin::Printf, [format, args @ ..]) => {
-                let format = format.value.as_str().cloned().unwrap_or_default();
-                Value::String(exec.sprintf(&format, &values(args))?)
-            }
-            (Builtin::Html, args) => Value::string(escape::html(&text(exec, args)?)),
-            (Builtin::Js, args) => Value::string(escape::js(&text(exec, args)?)),
-            (Builtin::Urlquery, args) => Value::string(escape::url_query(&text(exec, args)?)),
-            // Numbers were checked, and the executor keeps `and`, `or` and `call` for itself.
+            // Numbers were checked; `and`, `or` and `call` are the executor's, the rest is printed.
             _ => Value::Nil,
         };
         Ok(Slot::plain(value))
     }
 }
 
-fn values(args: &[Slot]) -> Vec<Value> {
-    args.iter().map(|slot| slot.value.clone()).collect()
-}
-
 /// The text of the arguments of an escaping function: as actions print them.
-fn text(exec: &mut Executor<'_>, args: &[Slot]) -> Result<crate::Str, FuncError> {
-    if let [Slot { value: Value::String(text), .. }] = args {
+fn text(exec: &mut Executor<'_>, args: &[Value]) -> Result<crate::Str, FuncError> {
+    if let [Value::String(text)] = args {
         return Ok(text.clone());
     }
     let printable: Vec<Value> = args
         .iter()
-        .map(|slot| match &slot.value {
+        .map(|value| match value {
             Value::Nil => Value::string("<no value>"),
             value => value.clone(),
         })

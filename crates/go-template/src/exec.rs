@@ -11,9 +11,11 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::builtin::Builtin;
 use crate::error::Inner;
+use crate::names::FunctionId;
 use crate::parse::{self, Command, Expr, Pipe, Pos, TemplateCall, Tree};
-use crate::{Error, ErrorKind, FuncError, Funcs, MissingKey, Options, Str, TemplateSet, Value, fmt};
+use crate::{Error, ErrorKind, Func, FuncError, Funcs, MissingKey, Options, Str, TemplateSet, Value, fmt};
 
 /// Parsed texts of [`Executor::execute_source`] are kept, up to this many, and none longer than [`CACHED_LEN`].
 const CACHED: usize = 512;
@@ -34,10 +36,39 @@ pub struct Executor<'a> {
     depth: usize,
     written: u64,
     out: Vec<u8>,
-    parsed: HashMap<(String, Str), Rc<Vec<Arc<Tree>>>>,
+    parsed: HashMap<Str, Parsed>,
     /// The names of the templates that run, outermost first.
-    running: Vec<String>,
+    running: Vec<Arc<str>>,
+    /// What the functions of the set are here, by their number.
+    resolved: Vec<Resolved<'a>>,
+    spare: Spare,
+    /// The name of the variable `$`.
+    dollar: Str,
 }
+
+/// Text parsed by `execute_source`, with the names it was given.
+type Parsed = Vec<(Box<str>, Rc<Vec<Arc<Tree>>>)>;
+
+/// A function of the set, looked for at its first call.
+#[derive(Clone, Copy)]
+enum Resolved<'a> {
+    Unknown,
+    Host(&'a Func),
+    Builtin(Builtin),
+    Missing,
+}
+
+/// Emptied vectors, to be filled again: a call needs some and keeps none.
+#[derive(Default)]
+struct Spare {
+    values: Vec<Vec<Value>>,
+    slots: Vec<Vec<Slot>>,
+    vars: Vec<Vec<(Str, Slot)>>,
+    bytes: Vec<Vec<u8>>,
+}
+
+/// A longer buffer is given back to the allocator.
+const SPARE_BYTES: usize = 1 << 20;
 
 struct Overlay {
     trees: Rc<Vec<Arc<Tree>>>,
@@ -107,6 +138,9 @@ impl<'a> Executor<'a> {
             out: Vec::new(),
             parsed: HashMap::new(),
             running: Vec::new(),
+            resolved: vec![Resolved::Unknown; set.functions().len()],
+            spare: Spare::default(),
+            dollar: Str::from("$"),
         }
     }
 
@@ -117,9 +151,8 @@ impl<'a> Executor<'a> {
     /// [`ErrorKind::NoTemplate`], [`ErrorKind::Exec`] and [`ErrorKind::Budget`], with Go's text; see
     /// [`Executor::execute_into`] to keep what was written before the error.
     pub fn execute(&mut self, name: &str, data: Value) -> Result<Str, Error> {
-        let mut out = Vec::new();
-        self.execute_into(name, data, &mut out)?;
-        Ok(out.into())
+        let tree = self.found(name)?;
+        self.run(&tree, data)
     }
 
     /// Like [`Executor::execute`], appending to `out`, which after an error holds the output up to it.
@@ -127,13 +160,8 @@ impl<'a> Executor<'a> {
     /// # Errors
     /// As [`Executor::execute`].
     pub fn execute_into(&mut self, name: &str, data: Value, out: &mut Vec<u8>) -> Result<(), Error> {
-        let Some(tree) = self.lookup(name) else {
-            let quoted = |name: &str| fmt::quoted(name.as_bytes());
-            let root = quoted(self.set.name());
-            let message = format!("no template {} associated with template {root}", quoted(name));
-            return Err(Error::no_template("", message));
-        };
-        self.run(&tree, data, out)
+        let tree = self.found(name)?;
+        self.run_into(&tree, data, out)
     }
 
     /// Parses `text` as the template `name` over the set and runs it: `tpl`. Its definitions are visible to it and to
@@ -144,7 +172,7 @@ impl<'a> Executor<'a> {
     /// [`ErrorKind::Parse`] for the text; otherwise as [`Executor::execute`].
     pub fn execute_source(&mut self, name: &str, text: &Str, data: Value) -> Result<Str, Error> {
         let trees = self.parse_source(name, text)?;
-        let Some(root) = trees.iter().find(|tree| tree.name == name).cloned() else {
+        let Some(root) = trees.iter().find(|tree| *tree.name == *name).cloned() else {
             return Err(Error::no_template(
                 name,
                 format!("{} is an incomplete or empty template", fmt::quoted(name.as_bytes())),
@@ -152,10 +180,9 @@ impl<'a> Executor<'a> {
         };
         let below = self.overlay.take();
         self.overlay = Some(Rc::new(Overlay { trees, below: below.clone() }));
-        let mut out = Vec::new();
-        let result = self.run(&root, data, &mut out);
+        let result = self.run(&root, data);
         self.overlay = below;
-        result.map(|()| out.into())
+        result
     }
 
     /// Whether the template `name` can be called now.
@@ -165,7 +192,7 @@ impl<'a> Executor<'a> {
 
     /// The name of the template that runs (the innermost one), for messages; empty outside of a run.
     pub fn template_name(&self) -> &str {
-        self.running.last().map_or("", String::as_str)
+        self.running.last().map_or("", |name| name)
     }
 
     /// How deep templates are nested now: 1 in a template run from outside.
@@ -174,15 +201,16 @@ impl<'a> Executor<'a> {
     }
 
     fn parse_source(&mut self, name: &str, text: &Str) -> Result<Rc<Vec<Arc<Tree>>>, Error> {
-        let key = (name.to_owned(), text.clone());
-        if let Some(trees) = self.parsed.get(&key) {
+        let known =
+            self.parsed.get(text).and_then(|parsed| parsed.iter().find(|(known, _)| **known == *name));
+        if let Some((_, trees)) = known {
             return Ok(trees.clone());
         }
         self.charge(1 + text.len() as u64 / 16).map_err(|error| self.unplaced(error))?;
         let trees = parse::parse(name, text, self.set.functions())?;
         let trees = Rc::new(trees.into_iter().map(Arc::new).collect::<Vec<_>>());
         if self.parsed.len() < CACHED && text.len() <= CACHED_LEN {
-            self.parsed.insert(key, trees.clone());
+            self.parsed.entry(text.clone()).or_default().push((name.into(), trees.clone()));
         }
         Ok(trees)
     }
@@ -191,7 +219,7 @@ impl<'a> Executor<'a> {
         let mut layer = self.overlay.as_ref();
         let mut empty = None;
         while let Some(overlay) = layer {
-            match overlay.trees.iter().find(|tree| tree.name == name) {
+            match overlay.trees.iter().find(|tree| *tree.name == *name) {
                 // An empty definition replaces nothing.
                 Some(tree) if tree.is_empty() => empty = Some(tree.clone()),
                 Some(tree) => return Some(tree.clone()),
@@ -202,7 +230,23 @@ impl<'a> Executor<'a> {
         self.set.get(name).cloned().or(empty)
     }
 
-    fn run(&mut self, tree: &Tree, data: Value, out: &mut Vec<u8>) -> Result<(), Error> {
+    fn found(&self, name: &str) -> Result<Arc<Tree>, Error> {
+        self.lookup(name).ok_or_else(|| {
+            let quoted = |name: &str| fmt::quoted(name.as_bytes());
+            let root = quoted(self.set.name());
+            let message = format!("no template {} associated with template {root}", quoted(name));
+            Error::no_template("", message)
+        })
+    }
+
+    fn run(&mut self, tree: &Tree, data: Value) -> Result<Str, Error> {
+        let mut out = self.spare.bytes.pop().unwrap_or_default();
+        let result = self.run_into(tree, data, &mut out).map(|()| Str::from(&out[..]));
+        self.spare.keep_bytes(out);
+        result
+    }
+
+    fn run_into(&mut self, tree: &Tree, data: Value, out: &mut Vec<u8>) -> Result<(), Error> {
         std::mem::swap(&mut self.out, out);
         let result = self.run_tree(tree, Slot::plain(data));
         std::mem::swap(&mut self.out, out);
@@ -210,17 +254,52 @@ impl<'a> Executor<'a> {
     }
 
     fn run_tree(&mut self, tree: &Tree, data: Slot) -> Result<(), Error> {
-        let mut frame = Frame { tree, vars: vec![(Str::from("$"), data.clone())], at: At::Nothing };
+        let mut vars = self.spare.vars.pop().unwrap_or_default();
+        vars.push((self.dollar.clone(), data.clone()));
+        let mut frame = Frame { tree, vars, at: At::Nothing };
         self.enter(&frame)?;
         self.running.push(tree.name.clone());
         let result = self.walk(&mut frame, &data, &tree.root);
         self.running.pop();
         self.leave();
+        frame.vars.clear();
+        self.spare.vars.push(frame.vars);
         result.map(|_| ())
+    }
+
+    /// The function of this number and name.
+    fn resolve(&mut self, id: FunctionId, name: &str) -> Resolved<'a> {
+        if let Resolved::Unknown = self.resolved[id.index()] {
+            self.resolved[id.index()] = match (self.funcs.get(name), Builtin::ALL.get(id.index())) {
+                (Some(func), _) => Resolved::Host(func),
+                (None, Some(builtin)) => Resolved::Builtin(*builtin),
+                (None, None) => Resolved::Missing,
+            };
+        }
+        self.resolved[id.index()]
     }
 
     fn missing_key(&self) -> MissingKey {
         self.options.missing_key
+    }
+}
+
+impl Spare {
+    fn keep_values(&mut self, mut values: Vec<Value>) {
+        values.clear();
+        self.values.push(values);
+    }
+
+    fn keep_slots(&mut self, mut slots: Vec<Slot>) {
+        slots.clear();
+        self.slots.push(slots);
+    }
+
+    fn keep_bytes(&mut self, mut bytes: Vec<u8>) {
+        if bytes.capacity() <= SPARE_BYTES {
+            bytes.clear();
+            self.bytes.push(bytes);
+        }
     }
 }
 
@@ -241,7 +320,7 @@ impl Frame<'_> {
         };
         Error::new(Inner {
             kind,
-            template: self.tree.name.clone(),
+            template: self.tree.name.to_string(),
             location: Some(self.tree.location(pos)),
             context: Some(context),
             message,

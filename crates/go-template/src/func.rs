@@ -65,7 +65,10 @@ type Body = dyn Fn(&mut Executor<'_>, &[Value]) -> Result<Value, FuncError>;
 /// # let _ = upper;
 /// ```
 #[derive(Clone)]
-pub struct Func {
+pub struct Func(Rc<FuncData>);
+
+#[derive(Clone)]
+struct FuncData {
     signature: Signature,
     type_name: &'static str,
     interface_result: bool,
@@ -78,12 +81,7 @@ impl Func {
         params: &'static [Type],
         body: impl Fn(&mut Executor<'_>, &[Value]) -> Result<Value, FuncError> + 'static,
     ) -> Self {
-        Func {
-            signature: Signature::fixed(params),
-            type_name: "func()",
-            interface_result: false,
-            body: Rc::new(body),
-        }
+        Self::with(Signature::fixed(params), Rc::new(body))
     }
 
     /// A function whose last parameter repeats, from zero times on.
@@ -91,23 +89,22 @@ impl Func {
         params: &'static [Type],
         body: impl Fn(&mut Executor<'_>, &[Value]) -> Result<Value, FuncError> + 'static,
     ) -> Self {
-        Func {
-            signature: Signature::variadic(params),
-            type_name: "func()",
-            interface_result: false,
-            body: Rc::new(body),
-        }
+        Self::with(Signature::variadic(params), Rc::new(body))
+    }
+
+    fn with(signature: Signature, body: Rc<Body>) -> Self {
+        Func(Rc::new(FuncData { signature, type_name: "func()", interface_result: false, body }))
     }
 
     /// The parameters.
     pub fn signature(&self) -> Signature {
-        self.signature
+        self.0.signature
     }
 
     /// The same function with the name of its Go type, for `%T` and error texts; otherwise `func()`.
     #[must_use]
     pub fn typed(mut self, type_name: &'static str) -> Self {
-        self.type_name = type_name;
+        Rc::make_mut(&mut self.0).type_name = type_name;
         self
     }
 
@@ -115,16 +112,16 @@ impl Func {
     /// used directly (`f.field`, `g f`), not through a pipeline or parentheses.
     #[must_use]
     pub fn returning_interface(mut self) -> Self {
-        self.interface_result = true;
+        Rc::make_mut(&mut self.0).interface_result = true;
         self
     }
 
     pub(crate) fn has_interface_result(&self) -> bool {
-        self.interface_result
+        self.0.interface_result
     }
 
     pub(crate) fn type_name(&self) -> &'static str {
-        self.type_name
+        self.0.type_name
     }
 
     /// Calls the body with arguments that fit the signature.
@@ -132,7 +129,7 @@ impl Func {
     /// # Errors
     /// What the body answers.
     pub fn invoke(&self, exec: &mut Executor<'_>, args: &[Value]) -> Result<Value, FuncError> {
-        (self.body)(exec, args)
+        (self.0.body)(exec, args)
     }
 }
 

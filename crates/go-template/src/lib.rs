@@ -35,6 +35,7 @@ mod error;
 mod exec;
 mod fmt;
 mod func;
+mod names;
 mod object;
 mod options;
 mod parse;

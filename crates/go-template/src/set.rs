@@ -1,9 +1,10 @@
 //! [`TemplateSet`]: parsed templates that can call each other by name.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::Error;
+use crate::names::FunctionNames;
 use crate::parse::{self, Tree};
 
 /// A set of parsed templates. Immutable while it runs, `Send` and `Sync`: parse once, keep it (in an `Arc`), run it on
@@ -20,8 +21,8 @@ use crate::parse::{self, Tree};
 #[derive(Clone, Default, Debug)]
 pub struct TemplateSet {
     name: String,
-    functions: Arc<HashSet<String>>,
-    templates: HashMap<String, Arc<Tree>>,
+    functions: Arc<FunctionNames>,
+    templates: HashMap<Arc<str>, Arc<Tree>>,
 }
 
 impl TemplateSet {
@@ -29,7 +30,7 @@ impl TemplateSet {
     pub fn new<S: Into<String>>(functions: impl IntoIterator<Item = S>) -> Self {
         TemplateSet {
             name: String::new(),
-            functions: Arc::new(functions.into_iter().map(Into::into).collect()),
+            functions: Arc::new(FunctionNames::new(functions)),
             templates: HashMap::new(),
         }
     }
@@ -72,14 +73,14 @@ impl TemplateSet {
 
     /// The names of the templates, in no order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.templates.keys().map(String::as_str)
+        self.templates.keys().map(|name| &**name)
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Arc<Tree>> {
         self.templates.get(name)
     }
 
-    pub(crate) fn functions(&self) -> &HashSet<String> {
+    pub(crate) fn functions(&self) -> &FunctionNames {
         &self.functions
     }
 }

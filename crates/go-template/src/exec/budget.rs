@@ -44,7 +44,7 @@ impl Executor<'_> {
     /// # Errors
     /// When the result would exceed the budget of output, or a value is nested too deeply (or contains itself).
     pub fn sprint(&mut self, args: &[Value]) -> Result<Str, FuncError> {
-        let mut out = Vec::new();
+        let mut out = self.spare.bytes.pop().unwrap_or_default();
         let result = fmt::sprint(&mut out, args, self.room());
         self.made(out, result)
     }
@@ -54,13 +54,13 @@ impl Executor<'_> {
     /// # Errors
     /// As [`Executor::sprint`].
     pub fn sprintf(&mut self, format: &[u8], args: &[Value]) -> Result<Str, FuncError> {
-        let mut out = Vec::new();
+        let mut out = self.spare.bytes.pop().unwrap_or_default();
         let result = fmt::sprintf(&mut out, format, args, self.room());
         self.made(out, result)
     }
 
     pub(crate) fn sprintln(&mut self, args: &[Value]) -> Result<Str, FuncError> {
-        let mut out = Vec::new();
+        let mut out = self.spare.bytes.pop().unwrap_or_default();
         let result = fmt::sprintln(&mut out, args, self.room());
         self.made(out, result)
     }
@@ -71,7 +71,9 @@ impl Executor<'_> {
         }
         self.charge_bytes(out.len() as u64)?;
         self.charge(out.len() as u64 / 64)?;
-        Ok(out.into())
+        let text = Str::from(&out[..]);
+        self.spare.keep_bytes(out);
+        Ok(text)
     }
 
     fn exhausted(&self, budget: Budget) -> Error {

@@ -3,35 +3,38 @@
 use std::rc::Rc;
 
 use super::eval::zero;
-use super::{At, Executor, Frame, Slot};
+use super::{At, Executor, Frame, Resolved, Slot};
 use crate::builtin::Builtin;
+use crate::names::FunctionId;
 use crate::parse::{Expr, ExprKind, Literal};
 use crate::value::Basic;
 use crate::{Error, Func, FuncError, Number, Object, Signature, Str, Type, Value};
 
 impl Executor<'_> {
-    /// The function `name` with its arguments.
+    /// A function with its arguments.
     pub(super) fn function<'t>(
         &mut self,
         frame: &mut Frame<'t>,
         dot: &Slot,
-        name: &str,
+        (name, id): (&str, FunctionId),
         whole: At<'t>,
         args: &'t [Expr],
         last: Option<Slot>,
     ) -> Result<Slot, Error> {
-        if let Some(func) = self.funcs.get(name) {
-            let func = func.clone();
-            let values = self.arguments(frame, dot, name, func.signature(), args, last)?;
-            let result = self.called(|exec| func.invoke(exec, &values), frame);
-            let interface = func.has_interface_result();
-            return finish(frame, whole, name, result?.map(|value| Slot { value, interface }));
+        match self.resolve(id, name) {
+            Resolved::Host(func) => {
+                let values = self.arguments(frame, dot, name, func.signature(), args, last)?;
+                let result = self.called(|exec| func.invoke(exec, &values), frame)?;
+                self.spare.keep_values(values);
+                let interface = func.has_interface_result();
+                finish(frame, whole, name, result.map(|value| Slot { value, interface }))
+            }
+            Resolved::Builtin(builtin) => self.builtin(frame, dot, builtin, whole, args, last),
+            Resolved::Unknown | Resolved::Missing => {
+                let quoted = crate::fmt::quoted(name.as_bytes());
+                Err(frame.error(format!("{quoted} is not a defined function")))
+            }
         }
-        let Some(builtin) = Builtin::named(name) else {
-            let quoted = crate::fmt::quoted(name.as_bytes());
-            return Err(frame.error(format!("{quoted} is not a defined function")));
-        };
-        self.builtin(frame, dot, builtin, whole, args, last)
     }
 
     /// The method `name` of `object` with its arguments.
@@ -51,8 +54,9 @@ impl Executor<'_> {
             return Ok(Slot::absent());
         };
         let values = self.arguments(frame, dot, &name, signature, args, last)?;
-        let result = self.called(|exec| object.call(exec, &name, &values), frame);
-        finish(frame, At::Expr(node), &name, result?.map(Slot::plain))
+        let result = self.called(|exec| object.call(exec, &name, &values), frame)?;
+        self.spare.keep_values(values);
+        finish(frame, At::Expr(node), &name, result.map(Slot::plain))
     }
 
     /// Runs host code one level deeper: it may run templates.
@@ -78,7 +82,7 @@ impl Executor<'_> {
         last: Option<Slot>,
     ) -> Result<Vec<Value>, Error> {
         self.check_number(frame, name, signature, args.len(), last.is_some())?;
-        let mut values = Vec::with_capacity(args.len() + 1);
+        let mut values = self.spare.values.pop().unwrap_or_default();
         for (i, arg) in args.iter().enumerate() {
             values.push(self.argument(frame, dot, Some(signature.param(i)), arg)?.value);
         }
@@ -120,21 +124,21 @@ impl Executor<'_> {
         last: Option<Slot>,
     ) -> Result<Slot, Error> {
         let name = builtin.name();
-        let signature = builtin.signature();
-        self.check_number(frame, name, signature, args.len(), last.is_some())?;
+        if let Some(signature) = builtin.checked() {
+            let values = self.arguments(frame, dot, name, signature, args, last)?;
+            let result = self.called(|exec| builtin.print(exec, &values), frame)?;
+            self.spare.keep_values(values);
+            return finish(frame, whole, name, result.map(Slot::plain));
+        }
+        self.check_number(frame, name, builtin.signature(), args.len(), last.is_some())?;
         if let Builtin::And | Builtin::Or = builtin {
             return self.logic(frame, dot, builtin == Builtin::Or, args, last);
         }
-        let mut slots = Vec::with_capacity(args.len() + 1);
-        for (i, arg) in args.iter().enumerate() {
-            slots.push(self.argument(frame, dot, builtin.checked(i), arg)?);
+        let mut slots = self.spare.slots.pop().unwrap_or_default();
+        for arg in args {
+            slots.push(self.argument(frame, dot, None, arg)?);
         }
-        if let Some(last) = last {
-            slots.push(match builtin.checked(slots.len()) {
-                Some(ty) => Slot::plain(fit(frame, last, ty)?),
-                None => last,
-            });
-        }
+        slots.extend(last);
         let result = match builtin {
             Builtin::Call => {
                 let callee = args.first().map_or_else(|| reflected(&slots), Expr::to_string);
@@ -142,6 +146,7 @@ impl Executor<'_> {
             }
             _ => self.called(|exec| builtin.invoke(exec, &slots), frame)?,
         };
+        self.spare.keep_slots(slots);
         finish(frame, whole, name, result)
     }
 
@@ -218,7 +223,9 @@ impl Executor<'_> {
                 self.chain(frame, dot, value, expr, fields, &[], None)?
             }
             ExprKind::Pipe(pipe) => self.nested_pipeline(frame, dot, pipe)?,
-            ExprKind::Function(name) => self.function(frame, dot, name, At::Expr(expr), &[], None)?,
+            ExprKind::Function(name, id) => {
+                self.function(frame, dot, (name, *id), At::Expr(expr), &[], None)?
+            }
             ExprKind::Chain(node, fields) => {
                 let receiver = self.chain_receiver(frame, dot, expr, node)?;
                 self.chain(frame, dot, receiver, expr, fields, &[], None)?

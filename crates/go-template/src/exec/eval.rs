@@ -50,9 +50,9 @@ impl Executor<'_> {
                 let receiver = self.chain_receiver(frame, dot, first, node)?;
                 self.chain(frame, dot, receiver, first, fields, &command.args, last)
             }
-            ExprKind::Function(name) => {
+            ExprKind::Function(name, id) => {
                 frame.at = At::Expr(first);
-                self.function(frame, dot, name, At::Command(command), &command.args[1..], last)
+                self.function(frame, dot, (name, *id), At::Command(command), &command.args[1..], last)
             }
             ExprKind::Pipe(pipe) => {
                 self.not_a_function(frame, command, &last)?;

@@ -7,11 +7,12 @@ use super::number::Literal;
 use crate::Str;
 use crate::error::Location;
 use crate::fmt::quoted;
+use crate::names::FunctionId;
 
 /// One template: the top level of a text, or a `define` or `block` in it.
 #[derive(Debug)]
 pub(crate) struct Tree {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     /// The name of the text it was parsed from, for places in errors.
     pub(crate) source_name: Arc<str>,
     /// The text it was parsed from, for places in errors.
@@ -83,7 +84,7 @@ pub(crate) enum ExprKind {
     Field(Vec<Str>),
     /// The variable with its `$`, and the fields after it.
     Variable(Str, Vec<Str>),
-    Function(Box<str>),
+    Function(Box<str>, FunctionId),
     Pipe(Box<Pipe>),
     Chain(Box<Expr>, Vec<Str>),
 }
@@ -170,7 +171,7 @@ impl fmt::Display for Expr {
                 write!(f, "{name}")?;
                 fields(f, names)
             }
-            ExprKind::Function(name) => f.write_str(name),
+            ExprKind::Function(name, _) => f.write_str(name),
             ExprKind::Pipe(pipe) => pipe.fmt(f),
             ExprKind::Chain(node, names) => {
                 match &node.kind {

@@ -1,23 +1,22 @@
 //! The parser: items to trees, with Go's checks and error texts.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::ast::{Branch, Command, Expr, ExprKind, Node, Pipe, Pos, TemplateCall, Tree};
 use super::lexer::{Item, Kind, Lexer};
 use super::number::{self, Literal};
 use crate::fmt::quoted;
-use crate::{Error, Str, builtin};
+use crate::names::FunctionNames;
+use crate::{Error, Str};
 
 /// Blocks and parentheses nest no deeper than this. Go has 10,000 for parentheses and no bound for blocks; the
 /// stack of an ordinary thread has to suffice here.
 const MAX_NESTING: usize = 200;
 
 /// Parses `text`; gives the template `name` itself and all it defines, each once.
-pub(crate) fn parse(name: &str, text: &[u8], functions: &HashSet<String>) -> Result<Vec<Tree>, Error> {
-    let keyword = |word: &str| !functions.contains(word);
+pub(crate) fn parse(name: &str, text: &[u8], functions: &FunctionNames) -> Result<Vec<Tree>, Error> {
     let mut parser = Parser {
-        lexer: Lexer::new(text, keyword("break"), keyword("continue")),
+        lexer: Lexer::new(text, !functions.break_is_function, !functions.continue_is_function),
         functions,
         source_name: Arc::from(name),
         source: Arc::from(text),
@@ -53,7 +52,7 @@ impl Default for State {
 
 struct Parser<'t> {
     lexer: Lexer<'t>,
-    functions: &'t HashSet<String>,
+    functions: &'t FunctionNames,
     source_name: Arc<str>,
     source: Arc<[u8]>,
     state: State,
@@ -174,7 +173,12 @@ impl Parser<'_> {
     }
 
     fn add(&mut self, name: String, root: Vec<Node>) -> Result<()> {
-        let tree = Tree { name, source_name: self.source_name.clone(), source: self.source.clone(), root };
+        let tree = Tree {
+            name: name.into(),
+            source_name: self.source_name.clone(),
+            source: self.source.clone(),
+            root,
+        };
         match self.trees.iter_mut().find(|other| other.name == tree.name) {
             None => self.trees.push(tree),
             Some(other) if other.is_empty() => *other = tree,
@@ -540,11 +544,10 @@ impl Parser<'_> {
     }
 
     fn function(&self, token: &Item) -> Result<ExprKind> {
-        match std::str::from_utf8(&token.val) {
-            Ok(name) if self.functions.contains(name) || builtin::Builtin::named(name).is_some() => {
-                Ok(ExprKind::Function(name.into()))
-            }
-            _ => self.error(format!("function {} not defined", quoted(&token.val))),
+        let name = std::str::from_utf8(&token.val).ok();
+        match name.and_then(|name| Some((name, self.functions.id(name)?))) {
+            Some((name, id)) => Ok(ExprKind::Function(name.into(), id)),
+            None => self.error(format!("function {} not defined", quoted(&token.val))),
         }
     }
 

@@ -1,0 +1,1 @@
+//! Our template engine and Go's, side by side in one run.
