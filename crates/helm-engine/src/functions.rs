@@ -92,38 +92,37 @@ impl sprig::Random for World {
 
 /// Takes Go's mark of a missing value out of a text.
 pub(crate) fn without_no_value(text: &Str) -> Str {
-    let marked = text.as_bytes().windows(NO_VALUE.len()).any(|window| window == NO_VALUE.as_bytes());
-    if !marked {
+    let mut marks = memchr::memmem::find_iter(text, NO_VALUE).peekable();
+    if marks.peek().is_none() {
         return text.clone();
     }
     let mut clean = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while !rest.is_empty() {
-        match rest.strip_prefix(NO_VALUE.as_bytes()) {
-            Some(after) => rest = after,
-            None => {
-                clean.push(rest[0]);
-                rest = &rest[1..];
-            }
-        }
+    let mut kept = 0;
+    for mark in marks {
+        clean.extend_from_slice(&text[kept..mark]);
+        kept = mark + NO_VALUE.len();
     }
+    clean.extend_from_slice(&text[kept..]);
     clean.into()
 }
 
 fn include() -> Func {
-    let running: Rc<RefCell<HashMap<Str, usize>>> = Rc::default();
+    // How often each name lies inside itself now.
+    let running: RefCell<HashMap<Str, Rc<Cell<usize>>>> = RefCell::default();
     Func::new(&[Type::String, Type::Any], move |exec, args| {
-        let name = args[0].as_str().cloned().unwrap_or_default();
-        let depth = running.borrow().get(&name).copied().unwrap_or(0);
-        if depth > MAX_INCLUDES {
-            let name = name.to_str();
+        let Value::String(name) = &args[0] else {
+            return Err("the name of a template is a string".into());
+        };
+        let known = running.borrow().get(name).cloned();
+        let depth = known.unwrap_or_else(|| running.borrow_mut().entry(name.clone()).or_default().clone());
+        if depth.get() > MAX_INCLUDES {
             return Err(FuncError::message(format!(
                 "rendering template has a nested reference name: {name}: unable to execute template"
             )));
         }
-        running.borrow_mut().insert(name.clone(), depth + 1);
+        depth.set(depth.get() + 1);
         let result = exec.execute(&name.to_str(), args[1].clone());
-        running.borrow_mut().insert(name, depth);
+        depth.set(depth.get() - 1);
         Ok(Value::String(result?))
     })
 }
