@@ -18,6 +18,7 @@ pub struct List(Rc<ListData>);
 struct ListData {
     ty: Type,
     nil: bool,
+    holds_any: bool,
     items: RefCell<Vec<Value>>,
 }
 
@@ -34,12 +35,12 @@ impl List {
 
     /// A list of type `ty` (a list type or a named one). The caller gives items of its element type.
     pub fn typed(ty: Type, items: Vec<Value>) -> Self {
-        List(Rc::new(ListData { ty, nil: false, items: RefCell::new(items) }))
+        List(Rc::new(ListData { ty, nil: false, holds_any: holds_any(ty), items: RefCell::new(items) }))
     }
 
     /// The nil slice of type `ty`: empty, prints as `[]`, is null in JSON, equals nil.
     pub fn nil(ty: Type) -> Self {
-        List(Rc::new(ListData { ty, nil: true, items: RefCell::default() }))
+        List(Rc::new(ListData { ty, nil: true, holds_any: holds_any(ty), items: RefCell::default() }))
     }
 
     /// The Go type.
@@ -50,6 +51,11 @@ impl List {
     /// The type of the elements.
     pub fn elem(&self) -> Type {
         self.0.ty.elem().unwrap_or(Type::Any)
+    }
+
+    /// Whether the elements are of type `interface {}`.
+    pub(crate) fn holds_any(&self) -> bool {
+        self.0.holds_any
     }
 
     /// Whether this is a nil slice.
@@ -116,6 +122,7 @@ pub struct Map(Rc<MapData>);
 struct MapData {
     ty: Type,
     nil: bool,
+    holds_any: bool,
     entries: RefCell<BTreeMap<Str, Value>>,
 }
 
@@ -127,12 +134,12 @@ impl Map {
 
     /// An empty map of type `ty` (a map type or a named one).
     pub fn typed(ty: Type) -> Self {
-        Map(Rc::new(MapData { ty, nil: false, entries: RefCell::default() }))
+        Map(Rc::new(MapData { ty, nil: false, holds_any: holds_any(ty), entries: RefCell::default() }))
     }
 
     /// The nil map of type `ty`: empty, prints as `map[]`, is null in JSON, equals nil.
     pub fn nil(ty: Type) -> Self {
-        Map(Rc::new(MapData { ty, nil: true, entries: RefCell::default() }))
+        Map(Rc::new(MapData { ty, nil: true, holds_any: holds_any(ty), entries: RefCell::default() }))
     }
 
     /// A `map[string]string`.
@@ -152,6 +159,11 @@ impl Map {
     /// The type of the values.
     pub fn elem(&self) -> Type {
         self.0.ty.elem().unwrap_or(Type::Any)
+    }
+
+    /// Whether the values are of type `interface {}`.
+    pub(crate) fn holds_any(&self) -> bool {
+        self.0.holds_any
     }
 
     /// Whether this is a nil map. Writing to one panics in Go; check before [`Map::insert`].
@@ -270,6 +282,10 @@ impl Drop for MapData {
     fn drop(&mut self) {
         drop_all(std::mem::take(self.entries.get_mut()).into_values().collect());
     }
+}
+
+fn holds_any(ty: Type) -> bool {
+    ty.elem().is_none_or(|elem| elem == Type::Any)
 }
 
 fn drop_all(mut work: Vec<Value>) {

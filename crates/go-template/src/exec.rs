@@ -81,12 +81,30 @@ struct Overlay {
 #[derive(Clone, Default)]
 pub(crate) struct Slot {
     pub(crate) value: Value,
-    pub(crate) interface: bool,
+    held: Static,
+}
+
+/// The static type of a [`Slot`]. A word wide, so that moving a slot moves words.
+#[derive(Clone, Copy, Default, PartialEq)]
+#[repr(u64)]
+enum Static {
+    #[default]
+    Own,
+    Interface,
 }
 
 impl Slot {
     pub(crate) fn plain(value: Value) -> Self {
-        Slot { value, interface: false }
+        Slot { value, held: Static::Own }
+    }
+
+    /// A value that an `interface {}` holds, or not.
+    pub(crate) fn of(value: Value, interface: bool) -> Self {
+        Slot { value, held: if interface { Static::Interface } else { Static::Own } }
+    }
+
+    pub(crate) fn is_interface(&self) -> bool {
+        self.held == Static::Interface
     }
 
     /// An absent value, Go's zero `reflect.Value`.
@@ -96,12 +114,12 @@ impl Slot {
 
     /// Whether there is no value at all, not even nil of an interface type.
     pub(crate) fn is_absent(&self) -> bool {
-        !self.interface && matches!(self.value, Value::Nil)
+        !self.is_interface() && matches!(self.value, Value::Nil)
     }
 
     /// The static type's name, for error texts.
     pub(crate) fn type_name(&self) -> String {
-        if self.interface { "interface {}".to_owned() } else { self.value.type_name() }
+        if self.is_interface() { "interface {}".to_owned() } else { self.value.type_name() }
     }
 }
 

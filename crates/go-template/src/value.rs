@@ -9,8 +9,10 @@ use crate::{Func, List, Map, Object, Str, Type};
 ///
 /// Kinds matter as they do in Go: `Int(5)`, `Int64(5)` and `Float64(5.0)` print alike but are of different
 /// types; `eq` refuses to compare an integer with a float, and data read from YAML or JSON holds floats only.
+// The tag is a word of its own: a move of a value then copies words, not the bytes between the tag and the payload.
 #[derive(Clone, Default)]
 #[non_exhaustive]
+#[repr(u64)]
 pub enum Value {
     /// Untyped nil (a nil `interface {}`), and in results the absence of a value, which prints `<no value>`.
     #[default]
@@ -25,6 +27,8 @@ pub enum Value {
     Float64(f64),
     /// The rarer numbers.
     Number(Number),
+    /// `complex128`: real and imaginary part, made by literals such as `2i` only.
+    Complex128(Rc<(f64, f64)>),
     /// `string`.
     String(Str),
     /// `[]byte`.
@@ -63,8 +67,6 @@ pub enum Number {
     Uint64(u64),
     /// `float32`.
     Float32(f32),
-    /// `complex128`: real and imaginary part, made by literals such as `2i` only.
-    Complex128(f64, f64),
 }
 
 /// A value by the kinds that comparing and printing care about.
@@ -84,6 +86,11 @@ impl Value {
         Value::String(s.into())
     }
 
+    /// A complex number.
+    pub fn complex(re: f64, im: f64) -> Value {
+        Value::Complex128(Rc::new((re, im)))
+    }
+
     /// A host object.
     pub fn object(object: impl Object + 'static) -> Value {
         Value::Object(Rc::new(object))
@@ -98,6 +105,7 @@ impl Value {
             Value::Int64(_) => Type::Int64,
             Value::Float64(_) => Type::Float64,
             Value::Number(n) => n.ty(),
+            Value::Complex128(_) => Type::Complex128,
             Value::String(_) => Type::String,
             Value::Bytes(_) => Type::BYTES,
             Value::List(list) => list.ty(),
@@ -123,6 +131,7 @@ impl Value {
             Value::Int64(_) => "int64",
             Value::Float64(_) => "float64",
             Value::Number(n) => n.kind(),
+            Value::Complex128(_) => "complex128",
             Value::String(_) => "string",
             Value::Bytes(_) | Value::List(_) => "slice",
             Value::Map(_) => "map",
@@ -144,9 +153,9 @@ impl Value {
                 Basic::Int(i) => i != 0,
                 Basic::Uint(u) => u != 0,
                 Basic::Float(f) => f != 0.0,
-                Basic::Complex(re, im) => re != 0.0 || im != 0.0,
-                Basic::Bool(_) | Basic::String(_) => false,
+                Basic::Bool(_) | Basic::Complex(..) | Basic::String(_) => false,
             },
+            Value::Complex128(parts) => **parts != (0.0, 0.0),
             Value::String(s) | Value::Bytes(s) => !s.is_empty(),
             Value::List(list) => !list.is_empty(),
             Value::Map(map) => !map.is_empty(),
@@ -206,6 +215,7 @@ impl Value {
             Value::Int(i) | Value::Int64(i) => Basic::Int(*i),
             Value::Float64(f) => Basic::Float(*f),
             Value::Number(n) => n.basic(),
+            Value::Complex128(parts) => Basic::Complex(parts.0, parts.1),
             Value::String(s) => Basic::String(s),
             _ => return None,
         })
@@ -225,7 +235,6 @@ impl Number {
             Number::Uint32(_) => Type::Uint32,
             Number::Uint64(_) => Type::Uint64,
             Number::Float32(_) => Type::Float32,
-            Number::Complex128(..) => Type::Complex128,
         }
     }
 
@@ -240,7 +249,6 @@ impl Number {
             Number::Uint32(_) => "uint32",
             Number::Uint64(_) => "uint64",
             Number::Float32(_) => "float32",
-            Number::Complex128(..) => "complex128",
         }
     }
 
@@ -254,7 +262,6 @@ impl Number {
             Number::Uint16(u) => Basic::Uint(u.into()),
             Number::Uint32(u) => Basic::Uint(u.into()),
             Number::Float32(f) => Basic::Float(f.into()),
-            Number::Complex128(re, im) => Basic::Complex(re, im),
         }
     }
 

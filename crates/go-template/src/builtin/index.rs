@@ -2,7 +2,7 @@
 
 use crate::exec::Slot;
 use crate::value::Basic;
-use crate::{FuncError, List, Map, Number, Str, Type, Value};
+use crate::{FuncError, List, Map, Number, Str, Value};
 
 /// `x[1]["two"][3]`.
 pub(super) fn index(item: &Slot, indexes: &[Slot]) -> Result<Slot, FuncError> {
@@ -16,7 +16,7 @@ pub(super) fn index(item: &Slot, indexes: &[Slot]) -> Result<Slot, FuncError> {
             Value::List(list) => {
                 let at = position(&index.value, list.len())?;
                 let value = list.get(at).ok_or("reflect: slice index out of range")?;
-                Slot { value, interface: list.elem() == Type::Any }
+                Slot::of(value, list.holds_any())
             }
             Value::Bytes(bytes) => byte(&bytes, &index.value, "reflect: slice index out of range")?,
             Value::String(text) => byte(&text, &index.value, "reflect: string index out of range")?,
@@ -39,9 +39,8 @@ fn entry(map: &Map, key: &Value) -> Result<Slot, FuncError> {
         Value::Nil => return Err("value is nil; should be of type string".into()),
         other => return Err(format!("value has type {}; should be string", other.type_name()).into()),
     };
-    let elem = map.elem();
-    let value = map.get(key).unwrap_or_else(|| crate::exec::zero(elem));
-    Ok(Slot { value, interface: elem == Type::Any })
+    let value = map.get(key).unwrap_or_else(|| crate::exec::zero(map.elem()));
+    Ok(Slot::of(value, map.holds_any()))
 }
 
 /// An index not beyond `end`.
@@ -77,7 +76,7 @@ pub(super) fn slice(item: &Slot, indexes: &[Slot]) -> Result<Value, FuncError> {
     };
     let mut bounds = [0, len, len];
     for (bound, index) in bounds.iter_mut().zip(indexes) {
-        if index.interface {
+        if index.is_interface() {
             // Go's slice does not look into the interface, unlike its index.
             return Err("cannot index slice/array with type interface {}".into());
         }
@@ -104,7 +103,7 @@ fn pointee(value: &Value) -> String {
 
 pub(super) fn len(item: &Slot) -> Result<Value, FuncError> {
     let len = match item.value.plain() {
-        Value::Nil if item.interface => return Err("len of nil pointer".into()),
+        Value::Nil if item.is_interface() => return Err("len of nil pointer".into()),
         Value::Nil => return Err("reflect: call of reflect.Value.Type on zero Value".into()),
         Value::NilPointer(_) => return Err("len of nil pointer".into()),
         Value::String(text) | Value::Bytes(text) => text.len(),

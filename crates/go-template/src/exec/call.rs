@@ -27,7 +27,7 @@ impl Executor<'_> {
                 let result = self.called(|exec| func.invoke(exec, &values), frame)?;
                 self.spare.keep_values(values);
                 let interface = func.has_interface_result();
-                finish(frame, whole, name, result.map(|value| Slot { value, interface }))
+                finish(frame, whole, name, result.map(|value| Slot::of(value, interface)))
             }
             Resolved::Builtin(builtin) => self.builtin(frame, dot, builtin, whole, args, last),
             Resolved::Unknown | Resolved::Missing => {
@@ -348,7 +348,7 @@ fn literal(frame: &Frame<'_>, ty: Type, expr: &Expr) -> Result<Value, Error> {
             None => Err(expected("float")),
         },
         (Type::Complex128, _) => match number.and_then(|n| n.complex) {
-            Some((re, im)) => Ok(Value::Number(Number::Complex128(re, im))),
+            Some((re, im)) => Ok(Value::complex(re, im)),
             None => Err(expected("complex")),
         },
         _ => Err(frame.error(format!("can't handle {expr} for arg of type {ty}"))),

@@ -16,9 +16,7 @@ impl Executor<'_> {
         frame.at = At::Pipe(pipe);
         let mut value = None;
         for command in &pipe.cmds {
-            let mut slot = self.command(frame, dot, command, value)?;
-            slot.interface = false;
-            value = Some(slot);
+            value = Some(Slot::plain(self.command(frame, dot, command, value)?.value));
         }
         let value = value.unwrap_or_default();
         for name in &pipe.decl {
@@ -176,7 +174,7 @@ impl Executor<'_> {
         last: Option<Slot>,
     ) -> Result<Slot, Error> {
         match &receiver.value {
-            Value::Nil if receiver.interface => {
+            Value::Nil if receiver.is_interface() => {
                 Err(frame.error(format!("nil pointer evaluating interface {{}}.{name}")))
             }
             Value::Nil if self.missing_key() == MissingKey::Error => {
@@ -211,13 +209,12 @@ impl Executor<'_> {
         if has_args {
             return Err(frame.error(format!("{name} is not a method but has arguments")));
         }
-        let elem = map.elem();
         if let Some(value) = map.borrow().get(&name[..]) {
-            return Ok(Slot { value: value.clone(), interface: elem == Type::Any });
+            return Ok(Slot::of(value.clone(), map.holds_any()));
         }
         match self.missing_key() {
             MissingKey::Default => Ok(Slot::absent()),
-            MissingKey::Zero => Ok(Slot { value: zero(elem), interface: elem == Type::Any }),
+            MissingKey::Zero => Ok(Slot::of(zero(map.elem()), map.holds_any())),
             MissingKey::Error => Err(frame.error(format!("map has no entry for key {}", quoted(name)))),
         }
     }
@@ -237,7 +234,7 @@ impl Executor<'_> {
             Some(_) if has_args => {
                 Err(frame.error(format!("{name} has arguments but cannot be invoked as function")))
             }
-            Some(value) => Ok(Slot { value, interface: object.has_interface_field(&name.to_str()) }),
+            Some(value) => Ok(Slot::of(value, object.has_interface_field(&name.to_str()))),
             None => Err(no_field(frame, receiver, name)),
         }
     }
@@ -265,7 +262,7 @@ pub(crate) fn zero(ty: Type) -> Value {
         Type::Uint32 => Value::Number(Number::Uint32(0)),
         Type::Uint64 => Value::Number(Number::Uint64(0)),
         Type::Float32 => Value::Number(Number::Float32(0.0)),
-        Type::Complex128 => Value::Number(Number::Complex128(0.0, 0.0)),
+        Type::Complex128 => Value::complex(0.0, 0.0),
         Type::List(_) => Value::List(List::nil(ty)),
         Type::Map(_) => Value::Map(Map::nil(ty)),
         Type::Opaque(name) if name.starts_with('*') => Value::NilPointer(name),
@@ -276,7 +273,7 @@ pub(crate) fn zero(ty: Type) -> Value {
 /// The value of a number whose type only its own text tells.
 fn ideal(frame: &Frame<'_>, literal: &Literal) -> Result<Value, Error> {
     if let Some((re, im)) = literal.complex {
-        return Ok(Value::Number(Number::Complex128(re, im)));
+        return Ok(Value::complex(re, im));
     }
     let text = &literal.text;
     let hex_int =

@@ -4,7 +4,7 @@ use super::{At, Executor, Frame, Slot};
 use crate::fmt::quoted;
 use crate::parse::{Branch, Node, TemplateCall};
 use crate::value::Basic;
-use crate::{Error, Number, Str, Type, Value};
+use crate::{Error, Number, Str, Value};
 
 /// What a list of nodes ends with.
 #[derive(Clone, Copy, PartialEq)]
@@ -115,12 +115,12 @@ impl Executor<'_> {
         match &value {
             Value::Nil => Ok(false),
             Value::List(list) => {
-                let interface = list.elem() == Type::Any;
+                let interface = list.holds_any();
                 let items = list.to_vec();
                 let slots = items
                     .into_iter()
                     .enumerate()
-                    .map(|(i, value)| (Slot::plain(Value::Int(i as i64)), Slot { value, interface }));
+                    .map(|(i, value)| (Slot::plain(Value::Int(i as i64)), Slot::of(value, interface)));
                 self.iterate(frame, branch, slots)
             }
             Value::Bytes(bytes) => {
@@ -132,11 +132,11 @@ impl Executor<'_> {
                 self.iterate(frame, branch, slots)
             }
             Value::Map(map) => {
-                let interface = map.elem() == Type::Any;
+                let interface = map.holds_any();
                 let slots = map
                     .entries()
                     .into_iter()
-                    .map(|(key, value)| (Slot::plain(Value::String(key)), Slot { value, interface }));
+                    .map(|(key, value)| (Slot::plain(Value::String(key)), Slot::of(value, interface)));
                 self.iterate(frame, branch, slots)
             }
             value => self.range_over_number(frame, branch, value),
