@@ -7,7 +7,7 @@ use std::cell::{Ref, RefCell};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use crate::{Str, Type, Value};
 
@@ -102,6 +102,15 @@ impl List {
     /// A copy of the items.
     pub fn to_vec(&self) -> Vec<Value> {
         self.0.items.borrow().clone()
+    }
+
+    pub(crate) fn clear(&self) {
+        // Dropped after the borrow has ended.
+        drop(self.0.items.take());
+    }
+
+    pub(crate) fn handles(&self) -> usize {
+        Rc::strong_count(&self.0)
     }
 
     /// Whether both handles name the same list.
@@ -225,6 +234,19 @@ impl Map {
         self.0.entries.borrow()
     }
 
+    pub(crate) fn clear(&self) {
+        // Dropped after the borrow has ended.
+        drop(self.0.entries.take());
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakMap {
+        WeakMap(Rc::downgrade(&self.0))
+    }
+
+    pub(crate) fn handles(&self) -> usize {
+        Rc::strong_count(&self.0)
+    }
+
     /// Whether both handles name the same map.
     pub fn same(&self, other: &Map) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
@@ -233,6 +255,15 @@ impl Map {
     /// The address of the map, for cycle detection and Go's `%p`.
     pub fn address(&self) -> usize {
         Rc::as_ptr(&self.0).addr()
+    }
+}
+
+/// A handle that does not keep its map; the map's address is not given to another one while this lives.
+pub(crate) struct WeakMap(Weak<MapData>);
+
+impl WeakMap {
+    pub(crate) fn upgrade(&self) -> Option<Map> {
+        self.0.upgrade().map(Map)
     }
 }
 

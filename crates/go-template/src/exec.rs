@@ -15,7 +15,7 @@ use crate::builtin::Builtin;
 use crate::error::Inner;
 use crate::names::FunctionId;
 use crate::parse::{self, Command, Expr, Pipe, Pos, TemplateCall, Tree};
-use crate::{Error, ErrorKind, Func, FuncError, Funcs, MissingKey, Options, Str, TemplateSet, Value, fmt};
+use crate::{Changed, Error, ErrorKind, Func, FuncError, Funcs, Map, MissingKey, Options, Str, TemplateSet, Value, fmt};
 
 /// Parsed texts of [`Executor::execute_source`] are kept, up to this many, and none longer than [`CACHED_LEN`].
 const CACHED: usize = 512;
@@ -44,6 +44,8 @@ pub struct Executor<'a> {
     spare: Spare,
     /// The name of the variable `$`.
     dollar: Str,
+    /// Dropped last: after all values that the executor holds.
+    changed: Changed,
 }
 
 /// Text parsed by `execute_source`, with the names it was given.
@@ -159,6 +161,7 @@ impl<'a> Executor<'a> {
             resolved: vec![Resolved::Unknown; set.functions().len()],
             spare: Spare::default(),
             dollar: Str::from("$"),
+            changed: Changed::default(),
         }
     }
 
@@ -216,6 +219,20 @@ impl<'a> Executor<'a> {
     /// How deep templates are nested now: 1 in a template run from outside.
     pub fn template_depth(&self) -> usize {
         self.running.len()
+    }
+
+    /// Sets an entry of a map that templates hold already, in place and for every alias: Sprig's `set`. Unlike
+    /// [`Map::insert`] it remembers that the map may contain itself now, and would never be freed.
+    pub fn set(&mut self, map: &Map, key: impl Into<Str>, value: impl Into<Value>) {
+        let value = value.into();
+        self.changed.note(map, &value);
+        map.insert(key, value);
+    }
+
+    /// Ends the work. What it gives frees the maps that functions made contain themselves; keep it until the data of the
+    /// templates is dropped. (Dropping the executor frees those that do not hang on that data.)
+    pub fn finish(mut self) -> Changed {
+        std::mem::take(&mut self.changed)
     }
 
     fn parse_source(&mut self, name: &str, text: &Str) -> Result<Rc<Vec<Arc<Tree>>>, Error> {

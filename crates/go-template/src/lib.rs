@@ -31,6 +31,7 @@
 
 mod builtin;
 mod collection;
+mod cycles;
 mod error;
 mod exec;
 mod fmt;
@@ -45,6 +46,7 @@ mod types;
 mod value;
 
 pub use collection::{List, Map};
+pub use cycles::Changed;
 pub use error::{Budget, Error, ErrorKind, Location};
 pub use exec::Executor;
 pub use fmt::{FloatFormat, format_float, quote_bytes};

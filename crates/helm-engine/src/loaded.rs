@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use go_template::{Executor, Limits, MissingKey, Options, TemplateSet};
+use go_template::{Changed, Executor, Limits, MissingKey, Options, TemplateSet};
 use helm_chart::{Chart, ChartFile, Values, coalesce_values, is_compatible_range, process_dependencies};
 
 use crate::capabilities::Capabilities;
@@ -102,8 +102,10 @@ impl LoadedChart {
         }
         let capabilities = Arc::new(capabilities.clone());
         let mut files = on_own_stack(host, || {
+            // Declared first and so dropped last: what templates tied into circles hangs on the dots.
+            let mut changed = Changed::default();
             let dots = dots(&chart, &coalesced.values, release, &capabilities);
-            self.render_files(&chart, &dots, host)
+            self.render_files(&chart, &dots, host, &mut changed)
         })?;
         let notes = files.remove(&format!("{}/templates/{NOTES}", chart.name())).unwrap_or_default();
         files.retain(|path, text| !path.ends_with(NOTES) && !text.trim().is_empty());
@@ -124,12 +126,13 @@ impl LoadedChart {
         if missing.is_empty() { Ok(()) } else { Err(RenderError::MissingDependencies(missing)) }
     }
 
-    /// The output of every template that is no partial, by its full path.
+    /// The output of every template that is no partial, by its full path; `changed` gets what is to be dropped last.
     fn render_files(
         &self,
         chart: &Chart,
         dots: &BTreeMap<String, Dot>,
         host: &Host,
+        changed: &mut Changed,
     ) -> Result<BTreeMap<String, String>, RenderError> {
         let asked: Rc<Asked> = Rc::default();
         let funcs = functions::table(host, &asked);
@@ -140,21 +143,9 @@ impl LoadedChart {
         let limits = Limits { steps: budgets.steps, depth: budgets.depth, output: budgets.output };
         let options = Options { missing_key: MissingKey::Zero, limits, interrupt };
         let mut executor = Executor::new(&set, &funcs, options);
-        let mut outputs = BTreeMap::new();
-        for template in &templates {
-            if is_partial(&template.file.name) {
-                continue;
-            }
-            let Some(dot) = dots.get(&template.chart_path) else { continue };
-            let dot = dot.for_template(&template.name);
-            let output = executor.execute(&template.name, dot);
-            if let Some(thing) = asked.in_vain() {
-                return Err(RenderError::NotGiven { template: template.name.clone(), thing });
-            }
-            let output = output.map_err(|error| exec_error(&error))?;
-            outputs.insert(template.name.clone(), without_no_value(&output).to_str().into_owned());
-        }
-        Ok(outputs)
+        let outputs = executed(&mut executor, &templates, dots, &asked);
+        *changed = executor.finish();
+        outputs
     }
 
     /// The set of these templates, parsed now or earlier.
@@ -183,6 +174,26 @@ impl LoadedChart {
         sets.push((key, set.clone()));
         Ok(set)
     }
+}
+
+/// The output of every template that is no partial, by its full path.
+fn executed(
+    executor: &mut Executor<'_>,
+    templates: &[Template<'_>],
+    dots: &BTreeMap<String, Dot>,
+    asked: &Asked,
+) -> Result<BTreeMap<String, String>, RenderError> {
+    let mut outputs = BTreeMap::new();
+    for template in templates.iter().filter(|template| !is_partial(&template.file.name)) {
+        let Some(dot) = dots.get(&template.chart_path) else { continue };
+        let output = executor.execute(&template.name, dot.for_template(&template.name));
+        if let Some(thing) = asked.in_vain() {
+            return Err(RenderError::NotGiven { template: template.name.clone(), thing });
+        }
+        let output = output.map_err(|error| exec_error(&error))?;
+        outputs.insert(template.name.clone(), without_no_value(&output).to_str().into_owned());
+    }
+    Ok(outputs)
 }
 
 /// The templates in the order of parsing and rendering: the deepest first, so that what a parent defines replaces what

@@ -54,12 +54,12 @@ fn dict(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
     Ok(map.into())
 }
 
-fn set(_: &mut Executor<'_>, args: &[Value]) -> Answer {
+fn set(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
     let map = map(args, 0);
     if map.is_nil() {
         return Err("assignment to entry in nil map".into());
     }
-    map.insert(str(args, 1), any(args, 2));
+    exec.set(&map, str(args, 1), any(args, 2));
     Ok(any(args, 0))
 }
 
@@ -105,7 +105,7 @@ fn merge(
         let old = target.get(&key);
         if matches!(new, Value::Nil) {
             if overwrite {
-                target.insert(key, new);
+                exec.set(target, key, new);
             }
             continue;
         }
@@ -118,7 +118,7 @@ fn merge(
             }
         }
         if overwrite || old.as_ref().is_none_or(is_empty) {
-            target.insert(key, new);
+            exec.set(target, key, new);
         }
     }
     Ok(())
