@@ -8,3 +8,4 @@ export TZ=UTC
 go run ./cmd/yaml "$crates/go-yaml/tests/cases"
 go run ./cmd/template "$crates/go-template/tests/cases"
 go run ./cmd/template -sprig "$crates/sprig/tests/cases"
+go run ./cmd/unicode >"$crates/go-template/src/unicode/tables.rs"

@@ -152,5 +152,5 @@ fn text(exec: &mut Executor<'_>, args: &[Value]) -> Result<crate::Str, FuncError
             value => value.clone(),
         })
         .collect();
-    exec.sprint(&printable)
+    exec.sprint_pointees(&printable)
 }

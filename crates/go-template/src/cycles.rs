@@ -159,7 +159,9 @@ mod tests {
         for keep in [false, true] {
             check(keep, |_| {});
             check(keep, |map| map.insert("self", map.clone()));
-            check(keep, |map| map.insert("list", List::new(vec![Value::Map(map.clone()), Value::Map(map.clone())])));
+            check(keep, |map| {
+                map.insert("list", List::new(vec![Value::Map(map.clone()), Value::Map(map.clone())]))
+            });
             check(keep, |map| {
                 let (a, b) = (Map::new(), Map::new());
                 a.insert("b", b.clone());

@@ -15,7 +15,9 @@ use crate::builtin::Builtin;
 use crate::error::Inner;
 use crate::names::FunctionId;
 use crate::parse::{self, Command, Expr, Pipe, Pos, TemplateCall, Tree};
-use crate::{Changed, Error, ErrorKind, Func, FuncError, Funcs, Map, MissingKey, Options, Str, TemplateSet, Value, fmt};
+use crate::{
+    Changed, Error, ErrorKind, Func, FuncError, Funcs, Map, MissingKey, Options, Str, TemplateSet, Value, fmt,
+};
 
 /// Parsed texts of [`Executor::execute_source`] are kept, up to this many, and none longer than [`CACHED_LEN`].
 const CACHED: usize = 512;
@@ -256,7 +258,7 @@ impl<'a> Executor<'a> {
         while let Some(overlay) = layer {
             match overlay.trees.iter().find(|tree| *tree.name == *name) {
                 // An empty definition replaces nothing.
-                Some(tree) if tree.is_empty() => empty = Some(tree.clone()),
+                Some(tree) if tree.empty => empty = Some(tree.clone()),
                 Some(tree) => return Some(tree.clone()),
                 None => {}
             }

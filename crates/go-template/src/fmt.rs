@@ -7,7 +7,7 @@ mod quote;
 mod value;
 
 pub use float::{FloatFormat, format_float};
-pub(crate) use printf::{sprint, sprintf, sprintln};
+pub(crate) use printf::{sprint, sprint_pointees, sprintf, sprintln};
 pub use quote::quote_bytes;
 pub(crate) use quote::{quoted, quoted_truncated, unicode_point};
 
@@ -49,9 +49,12 @@ impl<'o> Printer<'o> {
         Printer { out, flags: Flags::default(), limit, erroring: false, exceeded: None }
     }
 
-    /// Prints one value as an action does.
+    /// Prints one value as an action does: of a pointer, what it points to.
     pub(crate) fn action(mut self, value: &Value) -> Result<(), Budget> {
-        self.argument(value, 'v');
+        match value {
+            Value::Object(_) => self.value(value, 'v', 1),
+            _ => self.argument(value, 'v'),
+        }
         self.finish()
     }
 

@@ -43,6 +43,7 @@ mod parse;
 mod set;
 mod text;
 mod types;
+pub mod unicode;
 mod value;
 
 pub use collection::{List, Map};

@@ -2,6 +2,7 @@
 //! without its name.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::builtin::Builtin;
 
@@ -20,7 +21,7 @@ impl FunctionId {
 /// name has that one's number.
 #[derive(Debug)]
 pub(crate) struct FunctionNames {
-    ids: HashMap<Box<str>, FunctionId>,
+    ids: HashMap<Arc<str>, FunctionId>,
     /// Whether the host has functions of these names, which are keywords otherwise.
     pub(crate) break_is_function: bool,
     pub(crate) continue_is_function: bool,
@@ -32,7 +33,7 @@ impl FunctionNames {
         let mut ids = HashMap::new();
         for name in builtins.chain(names.into_iter().map(Into::into)) {
             let next = FunctionId(ids.len());
-            ids.entry(name.into_boxed_str()).or_insert(next);
+            ids.entry(name.into()).or_insert(next);
         }
         FunctionNames {
             break_is_function: ids.contains_key("break"),
@@ -41,8 +42,9 @@ impl FunctionNames {
         }
     }
 
-    pub(crate) fn id(&self, name: &str) -> Option<FunctionId> {
-        self.ids.get(name).copied()
+    /// The function of this name, and the name for those who keep it.
+    pub(crate) fn find(&self, name: &str) -> Option<(&Arc<str>, FunctionId)> {
+        self.ids.get_key_value(name).map(|(name, id)| (name, *id))
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -1,9 +1,11 @@
 //! Parsing: text to [`Tree`]s.
 
 mod ast;
+mod intern;
 mod lexer;
 mod number;
 mod parser;
+mod trees;
 pub(crate) mod utf8;
 
 pub(crate) use ast::{Branch, Command, Expr, ExprKind, Node, Pipe, Pos, TemplateCall, Tree};

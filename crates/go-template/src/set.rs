@@ -57,7 +57,7 @@ impl TemplateSet {
     pub fn parse(&mut self, name: &str, text: impl AsRef<[u8]>) -> Result<(), Error> {
         for tree in parse::parse(name, text.as_ref(), &self.functions)? {
             match self.templates.get(&tree.name) {
-                Some(_) if tree.is_empty() => {}
+                Some(_) if tree.empty => {}
                 _ => {
                     self.templates.insert(tree.name.clone(), Arc::new(tree));
                 }

@@ -1,6 +1,7 @@
 //! `html`, `js`, `urlquery`.
 
 use crate::parse::utf8;
+use crate::unicode;
 
 pub(super) fn html(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
@@ -29,7 +30,7 @@ pub(super) fn js(text: &[u8]) -> Vec<u8> {
             '<' | '>' | '&' | '=' | '\0'..='\x1f' => {
                 out.extend_from_slice(format!("\\u{:04X}", u32::from(c)).as_bytes());
             }
-            c if c.is_ascii() || utf8::is_print(c) => out.extend_from_slice(&text[at..at + width]),
+            c if c.is_ascii() || unicode::is_print(c) => out.extend_from_slice(&text[at..at + width]),
             c => out.extend_from_slice(format!("\\u{:04X}", u32::from(c)).as_bytes()),
         }
         at += width;

@@ -59,7 +59,8 @@ fn position(index: &Value, end: usize) -> Result<usize, FuncError> {
 
 /// `x[1:2]`, `x[1:2:3]`. A list's part is a copy here; nothing in the language could tell.
 pub(super) fn slice(item: &Slot, indexes: &[Slot]) -> Result<Value, FuncError> {
-    let item = item.value.plain();
+    let whole = &item.value;
+    let item = whole.plain();
     match item {
         Value::Nil => return Err("slice of untyped nil".into()),
         Value::NilPointer(_) => return Err("slice of nil pointer".into()),
@@ -72,7 +73,7 @@ pub(super) fn slice(item: &Slot, indexes: &[Slot]) -> Result<Value, FuncError> {
         Value::String(_) if indexes.len() == 3 => return Err("cannot 3-index slice a string".into()),
         Value::String(text) | Value::Bytes(text) => text.len(),
         Value::List(list) => list.len(),
-        other => return Err(format!("can't slice item of type {}", pointee(other)).into()),
+        _ => return Err(format!("can't slice item of type {}", pointee(whole)).into()),
     };
     let mut bounds = [0, len, len];
     for (bound, index) in bounds.iter_mut().zip(indexes) {

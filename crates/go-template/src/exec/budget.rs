@@ -49,6 +49,13 @@ impl Executor<'_> {
         self.made(out, result)
     }
 
+    /// [`Executor::sprint`], of pointers what they point to: as actions print.
+    pub(crate) fn sprint_pointees(&mut self, args: &[Value]) -> Result<Str, FuncError> {
+        let mut out = Vec::new();
+        let result = fmt::sprint_pointees(&mut out, args, self.room());
+        self.made(out, result)
+    }
+
     /// Go's `fmt.Sprintf` of the values, within the budget.
     ///
     /// # Errors

@@ -24,8 +24,8 @@ impl Executor<'_> {
         for node in nodes {
             self.step(frame)?;
             let flow = match node {
-                Node::Text(text) => {
-                    self.write(frame, text)?;
+                Node::Text(place) => {
+                    self.write(frame, frame.tree.text(place))?;
                     Flow::Next
                 }
                 Node::Action(pos, pipe) => {

@@ -4,6 +4,7 @@ use super::Printer;
 use super::float::{FloatFormat, format_float};
 use super::quote::{self, quote_bytes};
 use crate::parse::utf8;
+use crate::unicode;
 
 const LOWER: &[u8; 17] = b"0123456789abcdefx";
 const UPPER: &[u8; 17] = b"0123456789ABCDEFX";
@@ -93,10 +94,11 @@ impl Printer<'_> {
 
     /// `%U`.
     pub(super) fn unicode(&mut self, value: u64) {
-        let digits = self.flags.precision.unwrap_or(4).max(4);
-        let mut text = format!("U+{value:0digits$X}");
+        let digits = format!("{value:X}");
+        let zeros = self.flags.precision.unwrap_or(4).max(4).saturating_sub(digits.len());
+        let mut text = format!("U+{}{digits}", "0".repeat(zeros));
         let c = u32::try_from(value).ok().and_then(char::from_u32);
-        if let (true, Some(c)) = (self.flags.sharp, c.filter(|c| utf8::is_print(*c))) {
+        if let (true, Some(c)) = (self.flags.sharp, c.filter(|c| unicode::is_print(*c))) {
             text.push_str(&format!(" '{c}'"));
         }
         self.pad_without_zeros(text.as_bytes());

@@ -8,6 +8,15 @@ const TOO_LARGE: i64 = 1_000_000;
 
 /// Go's `fmt.Sprint`: a space between operands when neither is a string.
 pub(crate) fn sprint(out: &mut Vec<u8>, args: &[Value], room: u64) -> Result<(), Budget> {
+    operands(out, args, room, 0)
+}
+
+/// [`sprint`], of pointers what they point to: as actions print.
+pub(crate) fn sprint_pointees(out: &mut Vec<u8>, args: &[Value], room: u64) -> Result<(), Budget> {
+    operands(out, args, room, 1)
+}
+
+fn operands(out: &mut Vec<u8>, args: &[Value], room: u64, depth: usize) -> Result<(), Budget> {
     let mut printer = Printer::new(out, room);
     let mut previous_string = false;
     for (i, arg) in args.iter().enumerate() {
@@ -15,7 +24,10 @@ pub(crate) fn sprint(out: &mut Vec<u8>, args: &[Value], room: u64) -> Result<(),
         if i > 0 && !string && !previous_string {
             printer.str(" ");
         }
-        printer.argument(arg, 'v');
+        match arg {
+            Value::Object(_) => printer.value(arg, 'v', depth),
+            _ => printer.argument(arg, 'v'),
+        }
         previous_string = string;
     }
     printer.finish()

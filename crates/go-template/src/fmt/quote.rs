@@ -1,6 +1,7 @@
 //! Quoted strings (`%q`) and code points (`%U`), as Go's `strconv` writes them.
 
 use crate::parse::utf8;
+use crate::unicode;
 
 /// `bytes` as a Go string literal in double quotes: what is not printable is escaped. With `ascii`, so is everything
 /// beyond ASCII.
@@ -37,7 +38,7 @@ fn escape_char(out: &mut Vec<u8>, c: char, quote: char, ascii: bool) {
         out.extend_from_slice(&[b'\\', c as u8]);
         return;
     }
-    if (c.is_ascii() || !ascii) && utf8::is_print(c) {
+    if (c.is_ascii() || !ascii) && unicode::is_print(c) {
         out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
         return;
     }
@@ -75,5 +76,5 @@ pub(super) fn truncate(bytes: &[u8], count: usize) -> &[u8] {
 /// `%#U`: the code point and, if it prints, the character.
 pub(crate) fn unicode_point(c: char) -> String {
     let code = format!("U+{:04X}", u32::from(c));
-    if utf8::is_print(c) { format!("{code} '{c}'") } else { code }
+    if unicode::is_print(c) { format!("{code} '{c}'") } else { code }
 }

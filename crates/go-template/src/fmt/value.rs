@@ -21,7 +21,7 @@ impl Printer<'_> {
         }
     }
 
-    fn value(&mut self, value: &Value, verb: char, depth: usize) {
+    pub(super) fn value(&mut self, value: &Value, verb: char, depth: usize) {
         if depth > MAX_DEPTH {
             self.exceeded = Some(Budget::Depth);
         }
@@ -194,8 +194,13 @@ impl Printer<'_> {
         if let Some(data) = object.data() {
             return self.value(&data, verb, depth);
         }
-        if object.is_pointer() && depth == 0 {
-            self.str("&");
+        if object.is_pointer() {
+            match depth {
+                0 => self.str("&"),
+                // Go prints the address with these verbs; here it is what the pointer points to.
+                _ if matches!(verb, 'v' | 'p' | 'b' | 'o' | 'd' | 'x' | 'X') => {}
+                _ => return self.bad_verb(value, verb),
+            }
         }
         let sharp = self.flags.sharp_v;
         if sharp {

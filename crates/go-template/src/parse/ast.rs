@@ -1,6 +1,7 @@
 //! The parsed form of templates: plain data, `Send` and `Sync`.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::number::Literal;
@@ -17,7 +18,9 @@ pub(crate) struct Tree {
     pub(crate) source_name: Arc<str>,
     /// The text it was parsed from, for places in errors.
     pub(crate) source: Arc<[u8]>,
-    pub(crate) root: Vec<Node>,
+    pub(crate) root: Box<[Node]>,
+    /// Whether there is nothing but space, in which case a definition does not replace another.
+    pub(crate) empty: bool,
 }
 
 /// An offset into the source.
@@ -25,7 +28,8 @@ pub(crate) type Pos = usize;
 
 #[derive(Debug)]
 pub(crate) enum Node {
-    Text(Box<[u8]>),
+    /// Where the text is in the source.
+    Text(Range<Pos>),
     Action(Pos, Pipe),
     If(Branch),
     With(Branch),
@@ -38,8 +42,8 @@ pub(crate) enum Node {
 #[derive(Debug)]
 pub(crate) struct Branch {
     pub(crate) pipe: Pipe,
-    pub(crate) list: Vec<Node>,
-    pub(crate) otherwise: Option<Vec<Node>>,
+    pub(crate) list: Box<[Node]>,
+    pub(crate) otherwise: Option<Box<[Node]>>,
 }
 
 #[derive(Debug)]
@@ -56,13 +60,13 @@ pub(crate) struct Pipe {
     pub(crate) assign: bool,
     /// Variables with their `$`.
     pub(crate) decl: Vec<Str>,
-    pub(crate) cmds: Vec<Command>,
+    pub(crate) cmds: Box<[Command]>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Command {
     pub(crate) pos: Pos,
-    pub(crate) args: Vec<Expr>,
+    pub(crate) args: Box<[Expr]>,
 }
 
 #[derive(Debug)]
@@ -78,21 +82,22 @@ pub(crate) enum ExprKind {
     Bool(bool),
     Number(Box<Literal>),
     String {
-        quoted: Box<[u8]>,
+        /// As it is written, unless that is the value in double quotes.
+        quoted: Option<Box<[u8]>>,
         value: Str,
     },
-    Field(Vec<Str>),
+    Field(Box<[Str]>),
     /// The variable with its `$`, and the fields after it.
-    Variable(Str, Vec<Str>),
-    Function(Box<str>, FunctionId),
+    Variable(Str, Box<[Str]>),
+    Function(Arc<str>, FunctionId),
     Pipe(Box<Pipe>),
-    Chain(Box<Expr>, Vec<Str>),
+    Chain(Box<Expr>, Box<[Str]>),
 }
 
 impl Tree {
-    /// Whether there is nothing but space, in which case a definition does not replace another.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.root.iter().all(|node| matches!(node, Node::Text(text) if is_space(text)))
+    /// The text at a place in the source.
+    pub(crate) fn text(&self, place: &Range<Pos>) -> &[u8] {
+        &self.source[place.clone()]
     }
 
     /// Where `pos` is, as execution errors tell it.
@@ -104,14 +109,6 @@ impl Tree {
             line: 1 + before.iter().filter(|b| **b == b'\n').count(),
             column: Some(before.len() - line_start),
         }
-    }
-}
-
-/// Go's `bytes.TrimSpace` leaves nothing.
-fn is_space(text: &[u8]) -> bool {
-    match std::str::from_utf8(text) {
-        Ok(text) => text.chars().all(char::is_whitespace),
-        Err(_) => false,
     }
 }
 
@@ -165,7 +162,8 @@ impl fmt::Display for Expr {
             ExprKind::Nil => f.write_str("nil"),
             ExprKind::Bool(b) => write!(f, "{b}"),
             ExprKind::Number(number) => f.write_str(&number.text),
-            ExprKind::String { quoted, .. } => f.write_str(&String::from_utf8_lossy(quoted)),
+            ExprKind::String { quoted: Some(quoted), .. } => f.write_str(&String::from_utf8_lossy(quoted)),
+            ExprKind::String { quoted: None, value } => write!(f, "\"{value}\""),
             ExprKind::Field(names) => fields(f, names),
             ExprKind::Variable(name, names) => {
                 write!(f, "{name}")?;

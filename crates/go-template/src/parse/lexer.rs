@@ -1,7 +1,10 @@
 //! The lexer: template text to items, as Go's does it (delimiters, trim markers, comments, literals).
 
+use memchr::{memchr, memchr_iter, memchr3};
+
 use super::utf8;
 use crate::fmt::{quoted, quoted_truncated, unicode_point};
+use crate::unicode;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
@@ -69,33 +72,29 @@ impl Kind {
     }
 }
 
-#[derive(Clone, Debug)]
-pub(super) struct Item {
+/// A piece of the text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Item<'t> {
     pub(super) kind: Kind,
+    /// Where it begins.
     pub(super) pos: usize,
-    pub(super) line: usize,
-    /// The text; of an error, its message.
-    pub(super) val: Vec<u8>,
+    /// The text; empty for an error, whose message the lexer keeps.
+    pub(super) val: &'t [u8],
 }
 
-impl Item {
-    pub(super) fn none() -> Self {
-        Item { kind: Kind::Error, pos: 0, line: 0, val: Vec::new() }
-    }
-
+impl Item<'_> {
     /// As error messages show it.
     pub(super) fn describe(&self) -> String {
         match self.kind {
             Kind::Eof => "EOF".to_owned(),
-            Kind::Error => String::from_utf8_lossy(&self.val).into_owned(),
-            kind if kind.is_keyword() => format!("<{}>", String::from_utf8_lossy(&self.val)),
-            _ if self.val.len() > 10 => format!("{}...", quoted_truncated(&self.val, 10)),
-            _ => quoted(&self.val),
+            kind if kind.is_keyword() => format!("<{}>", String::from_utf8_lossy(self.val)),
+            _ if self.val.len() > 10 => format!("{}...", quoted_truncated(self.val, 10)),
+            _ => quoted(self.val),
         }
     }
 }
 
-const LEFT: &[u8] = b"{{";
+const LEFT: &[u8; 2] = b"{{";
 const RIGHT: &[u8] = b"}}";
 const TRIM_MARKER_LEN: usize = 2;
 
@@ -104,16 +103,16 @@ pub(super) struct Lexer<'t> {
     pos: usize,
     start: usize,
     paren_depth: isize,
-    line: usize,
-    start_line: usize,
     inside_action: bool,
     /// `break` and `continue` are keywords unless the caller has functions of that name.
     break_ok: bool,
     continue_ok: bool,
+    /// The message of the error item, which is the last but for the end.
+    message: String,
 }
 
-enum Next {
-    Emit(Item),
+enum Next<'t> {
+    Emit(Item<'t>),
     Text,
     LeftDelim,
 }
@@ -125,15 +124,14 @@ impl<'t> Lexer<'t> {
             pos: 0,
             start: 0,
             paren_depth: 0,
-            line: 1,
-            start_line: 1,
             inside_action: false,
             break_ok,
             continue_ok,
+            message: String::new(),
         }
     }
 
-    pub(super) fn next_item(&mut self) -> Item {
+    pub(super) fn next_item(&mut self) -> Item<'t> {
         if self.inside_action {
             return self.inside();
         }
@@ -147,52 +145,32 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn next(&mut self) -> Option<char> {
-        let (c, width) = utf8::decode(&self.input[self.pos..])?;
-        self.pos += width;
-        if c == '\n' {
-            self.line += 1;
-        }
-        Some(c)
+    /// What is wrong, once there was an error item.
+    pub(super) fn message(&self) -> &str {
+        &self.message
     }
 
-    fn peek(&self) -> Option<char> {
-        utf8::decode(&self.input[self.pos..]).map(|(c, _)| c)
+    fn rest(&self) -> &'t [u8] {
+        &self.input[self.pos..]
     }
 
-    /// Steps back over `c`, just read, to where it began.
-    fn unread(&mut self, c: char, began: usize) {
-        if c == '\n' {
-            self.line -= 1;
-        }
-        self.pos = began;
+    fn peek(&self) -> Option<u8> {
+        self.input.get(self.pos).copied()
     }
 
-    fn item(&mut self, kind: Kind) -> Item {
-        let item = Item {
-            kind,
-            pos: self.start,
-            line: self.start_line,
-            val: self.input[self.start..self.pos].to_vec(),
-        };
+    fn item(&mut self, kind: Kind) -> Item<'t> {
+        let item = Item { kind, pos: self.start, val: &self.input[self.start..self.pos] };
         self.start = self.pos;
-        self.start_line = self.line;
         item
     }
 
     fn ignore(&mut self) {
-        self.line += newlines(&self.input[self.start..self.pos]);
         self.start = self.pos;
-        self.start_line = self.line;
     }
 
-    fn error(&mut self, message: impl Into<String>) -> Item {
-        let item = Item {
-            kind: Kind::Error,
-            pos: self.start,
-            line: self.start_line,
-            val: message.into().into_bytes(),
-        };
+    fn error(&mut self, message: impl Into<String>) -> Item<'t> {
+        let item = Item { kind: Kind::Error, pos: self.start, val: &[] };
+        self.message = message.into();
         self.start = 0;
         self.pos = 0;
         self.input = &[];
@@ -202,8 +180,8 @@ impl<'t> Lexer<'t> {
     }
 
     fn accept(&mut self, valid: &[u8]) -> bool {
-        match self.input.get(self.pos) {
-            Some(b) if valid.contains(b) => {
+        match self.peek() {
+            Some(b) if valid.contains(&b) => {
                 self.pos += 1;
                 true
             }
@@ -215,27 +193,21 @@ impl<'t> Lexer<'t> {
         while self.accept(valid) {}
     }
 
-    fn text(&mut self) -> Next {
-        let rest = &self.input[self.pos..];
-        let Some(x) = find(rest, LEFT) else {
+    fn text(&mut self) -> Next<'t> {
+        let Some(x) = find(self.rest(), LEFT) else {
             self.pos = self.input.len();
-            if self.pos > self.start {
-                self.line += newlines(&self.input[self.start..self.pos]);
-                return Next::Emit(self.item(Kind::Text));
-            }
-            return Next::Emit(self.item(Kind::Eof));
+            let kind = if self.pos > self.start { Kind::Text } else { Kind::Eof };
+            return Next::Emit(self.item(kind));
         };
         if x > 0 {
-            self.pos += x;
-            let mut trim = 0;
-            if has_left_trim(&self.input[self.pos + LEFT.len()..]) {
-                let text = &self.input[self.start..self.pos];
-                trim = text.len() - text.trim_end_spaces().len();
+            let delim = self.pos + x;
+            let mut text = &self.input[self.start..delim];
+            if has_left_trim(&self.input[delim + LEFT.len()..]) {
+                text = text.trim_end_spaces();
             }
-            self.pos -= trim;
-            self.line += newlines(&self.input[self.start..self.pos]);
+            self.pos = self.start + text.len();
             let item = self.item(Kind::Text);
-            self.pos += trim;
+            self.pos = delim;
             self.ignore();
             if !item.val.is_empty() {
                 return Next::Emit(item);
@@ -244,9 +216,9 @@ impl<'t> Lexer<'t> {
         Next::LeftDelim
     }
 
-    fn left_delim(&mut self) -> Next {
+    fn left_delim(&mut self) -> Next<'t> {
         self.pos += LEFT.len();
-        let marker = if has_left_trim(&self.input[self.pos..]) { TRIM_MARKER_LEN } else { 0 };
+        let marker = if has_left_trim(self.rest()) { TRIM_MARKER_LEN } else { 0 };
         if self.input[self.pos + marker..].starts_with(b"/*") {
             self.pos += marker;
             self.ignore();
@@ -260,19 +232,15 @@ impl<'t> Lexer<'t> {
         Next::Emit(item)
     }
 
-    fn comment(&mut self) -> Next {
+    fn comment(&mut self) -> Next<'t> {
         self.pos += 2;
-        let Some(x) = find(&self.input[self.pos..], b"*/") else {
+        let Some(x) = find(self.rest(), b"*/") else {
             return Next::Emit(self.error("unclosed comment"));
         };
         self.pos += x + 2;
         let Some(trim) = self.at_right_delim() else {
             return Next::Emit(self.error("comment ends before closing delimiter"));
         };
-        // Go counts the comment's lines and moves on; what follows is ignored with its own lines.
-        self.line += newlines(&self.input[self.start..self.pos]);
-        self.start = self.pos;
-        self.start_line = self.line;
         self.skip_right_delim(trim);
         self.ignore();
         Next::Text
@@ -284,22 +252,24 @@ impl<'t> Lexer<'t> {
         }
         self.pos += RIGHT.len();
         if trim {
-            let rest = &self.input[self.pos..];
-            self.pos += rest.len() - rest.trim_start_spaces().len();
+            self.skip_spaces();
         }
+    }
+
+    fn skip_spaces(&mut self) {
+        self.pos = self.input.len() - self.rest().trim_start_spaces().len();
     }
 
     /// At a right delimiter: whether it has a trim marker.
     fn at_right_delim(&self) -> Option<bool> {
-        let rest = &self.input[self.pos..];
-        if has_right_trim(rest) && rest[TRIM_MARKER_LEN..].starts_with(RIGHT) {
-            return Some(true);
+        match self.rest() {
+            [b'}', b'}', ..] => Some(false),
+            [space, b'-', b'}', b'}', ..] if is_space(*space) => Some(true),
+            _ => None,
         }
-        rest.starts_with(RIGHT).then_some(false)
     }
 
-    fn right_delim(&mut self) -> Item {
-        let trim = self.at_right_delim().unwrap_or(false);
+    fn right_delim(&mut self, trim: bool) -> Item<'t> {
         if trim {
             self.pos += TRIM_MARKER_LEN;
             self.ignore();
@@ -307,109 +277,112 @@ impl<'t> Lexer<'t> {
         self.pos += RIGHT.len();
         let item = self.item(Kind::RightDelim);
         if trim {
-            let rest = &self.input[self.pos..];
-            self.pos += rest.len() - rest.trim_start_spaces().len();
+            self.skip_spaces();
             self.ignore();
         }
         self.inside_action = false;
         item
     }
 
-    fn inside(&mut self) -> Item {
-        if self.at_right_delim().is_some() {
+    fn inside(&mut self) -> Item<'t> {
+        if let Some(trim) = self.at_right_delim() {
             if self.paren_depth == 0 {
-                return self.right_delim();
+                return self.right_delim(trim);
             }
             return self.error("unclosed left paren");
         }
-        let before = self.pos;
-        let Some(c) = self.next() else {
+        let Some(first) = self.peek() else {
             return self.error("unclosed action");
         };
-        match c {
-            ' ' | '\t' | '\r' | '\n' => {
-                self.unread(c, before);
-                self.space()
-            }
-            '=' => self.item(Kind::Assign),
-            ':' => {
-                if self.next() == Some('=') {
-                    self.item(Kind::Declare)
-                } else {
-                    self.error("expected :=")
-                }
-            }
-            '|' => self.item(Kind::Pipe),
-            '"' => self.quote('"', Kind::String, "unterminated quoted string"),
-            '\'' => self.quote('\'', Kind::CharConstant, "unterminated character constant"),
-            '`' => self.raw_quote(),
-            '$' => {
+        self.pos += 1;
+        match first {
+            b' ' | b'\t' | b'\r' | b'\n' => self.space(),
+            b'.' if self.peek().is_some_and(|b| !b.is_ascii_digit()) => self.field_or_variable(Kind::Field),
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => self.identifier(),
+            b'"' => self.quote(b'"', Kind::String, "unterminated quoted string"),
+            b'$' => {
                 if self.at_terminator() {
                     return self.item(Kind::Variable);
                 }
                 self.field_or_variable(Kind::Variable)
             }
-            '.' if self.input.get(self.pos).is_some_and(|b| !b.is_ascii_digit()) => {
-                self.field_or_variable(Kind::Field)
-            }
-            '.' | '+' | '-' | '0'..='9' => {
-                self.unread(c, before);
+            b'.' | b'+' | b'-' | b'0'..=b'9' => {
+                self.pos -= 1;
                 self.number()
             }
-            c if utf8::is_alphanumeric(c) => {
-                self.unread(c, before);
-                self.identifier()
-            }
-            '(' => {
+            b'|' => self.item(Kind::Pipe),
+            b'(' => {
                 self.paren_depth += 1;
                 self.item(Kind::LeftParen)
             }
-            ')' => {
+            b')' => {
                 self.paren_depth -= 1;
                 if self.paren_depth < 0 {
                     return self.error("unexpected right paren");
                 }
                 self.item(Kind::RightParen)
             }
-            ' '..='~' => self.item(Kind::Char),
-            c => self.error(format!("unrecognized character in action: {}", unicode_point(c))),
+            b'=' => self.item(Kind::Assign),
+            b':' => {
+                if self.accept(b"=") {
+                    self.item(Kind::Declare)
+                } else {
+                    self.error("expected :=")
+                }
+            }
+            b'\'' => self.quote(b'\'', Kind::CharConstant, "unterminated character constant"),
+            b'`' => self.raw_quote(),
+            b' '..=b'~' => self.item(Kind::Char),
+            _ => self.beyond_ascii(),
         }
     }
 
-    fn space(&mut self) -> Item {
-        let first = self.pos;
-        let mut before_last = self.pos;
-        while self.peek().is_some_and(is_space) {
-            before_last = self.pos;
-            self.next();
+    /// After the first byte of a character that is no printable ASCII.
+    fn beyond_ascii(&mut self) -> Item<'t> {
+        self.pos -= 1;
+        let c = utf8::decode(self.rest()).map_or(char::REPLACEMENT_CHARACTER, |(c, _)| c);
+        if unicode::is_alphanumeric(c) {
+            return self.identifier();
         }
+        self.error(format!("unrecognized character in action: {}", unicode_point(c)))
+    }
+
+    /// After the first space.
+    fn space(&mut self) -> Item<'t> {
+        self.skip_spaces();
         // A space and "-}}" belong to the delimiter.
-        let tail = &self.input[before_last..];
-        if has_right_trim(tail) && tail[TRIM_MARKER_LEN..].starts_with(RIGHT) {
-            self.unread(char::from(tail[0]), before_last);
-            if before_last == first {
-                return self.right_delim();
+        let last = self.pos - 1;
+        if self.rest().starts_with(b"-}}") {
+            self.pos = last;
+            if last == self.start {
+                return self.right_delim(true);
             }
         }
         self.item(Kind::Space)
     }
 
     fn skip_alphanumeric(&mut self) {
-        while let Some((c, width)) = utf8::decode(&self.input[self.pos..]) {
-            if !utf8::is_alphanumeric(c) {
-                break;
+        loop {
+            let rest = self.rest();
+            let ascii = rest.iter().position(|b| !is_alphanumeric(*b)).unwrap_or(rest.len());
+            self.pos += ascii;
+            match rest.get(ascii) {
+                Some(b) if !b.is_ascii() => match utf8::decode(&rest[ascii..]) {
+                    Some((c, width)) if unicode::is_alphanumeric(c) => self.pos += width,
+                    _ => return,
+                },
+                _ => return,
             }
-            self.pos += width;
         }
     }
 
-    fn bad_character(&mut self) -> Item {
+    fn bad_character(&mut self) -> Item<'t> {
         // At the end atTerminator holds, so there is a character.
-        let c = self.peek().unwrap_or(char::REPLACEMENT_CHARACTER);
+        let c = utf8::decode(self.rest()).map_or(char::REPLACEMENT_CHARACTER, |(c, _)| c);
         self.error(format!("bad character {}", unicode_point(c)))
     }
 
-    fn identifier(&mut self) -> Item {
+    fn identifier(&mut self) -> Item<'t> {
         self.skip_alphanumeric();
         if !self.at_terminator() {
             return self.bad_character();
@@ -425,7 +398,7 @@ impl<'t> Lexer<'t> {
         self.item(kind)
     }
 
-    fn field_or_variable(&mut self, kind: Kind) -> Item {
+    fn field_or_variable(&mut self, kind: Kind) -> Item<'t> {
         if self.at_terminator() {
             return self.item(if kind == Kind::Variable { Kind::Variable } else { Kind::Dot });
         }
@@ -437,41 +410,45 @@ impl<'t> Lexer<'t> {
     }
 
     fn at_terminator(&self) -> bool {
-        match self.peek() {
-            None | Some(' ' | '\t' | '\r' | '\n' | '.' | ',' | '|' | ':' | ')' | '(') => true,
-            Some(_) => self.input[self.pos..].starts_with(RIGHT),
+        match self.rest() {
+            [] | [b' ' | b'\t' | b'\r' | b'\n' | b'.' | b',' | b'|' | b':' | b')' | b'(', ..] => true,
+            rest => rest.starts_with(RIGHT),
         }
     }
 
-    fn quote(&mut self, end: char, kind: Kind, unterminated: &str) -> Item {
+    /// After the quote that opens.
+    fn quote(&mut self, end: u8, kind: Kind, unterminated: &str) -> Item<'t> {
         loop {
-            match self.next() {
-                Some('\\') => match self.next() {
-                    None | Some('\n') => return self.error(unterminated),
-                    Some(_) => {}
+            let Some(x) = memchr3(end, b'\\', b'\n', self.rest()) else {
+                return self.error(unterminated);
+            };
+            self.pos += x + 1;
+            match self.input[self.pos - 1] {
+                b'\\' => match self.peek() {
+                    None | Some(b'\n') => return self.error(unterminated),
+                    Some(_) => self.pos += 1,
                 },
-                None | Some('\n') => return self.error(unterminated),
-                Some(c) if c == end => return self.item(kind),
-                Some(_) => {}
+                b'\n' => return self.error(unterminated),
+                _ => return self.item(kind),
             }
         }
     }
 
-    fn raw_quote(&mut self) -> Item {
-        loop {
-            match self.next() {
-                None => return self.error("unterminated raw quoted string"),
-                Some('`') => return self.item(Kind::RawString),
-                Some(_) => {}
+    fn raw_quote(&mut self) -> Item<'t> {
+        match memchr(b'`', self.rest()) {
+            Some(x) => {
+                self.pos += x + 1;
+                self.item(Kind::RawString)
             }
+            None => self.error("unterminated raw quoted string"),
         }
     }
 
-    fn number(&mut self) -> Item {
+    fn number(&mut self) -> Item<'t> {
         if !self.scan_number() {
             return self.bad_number();
         }
-        if matches!(self.peek(), Some('+' | '-')) {
+        if matches!(self.peek(), Some(b'+' | b'-')) {
             if !self.scan_number() || self.input[self.pos - 1] != b'i' {
                 return self.bad_number();
             }
@@ -480,7 +457,7 @@ impl<'t> Lexer<'t> {
         self.item(Kind::Number)
     }
 
-    fn bad_number(&mut self) -> Item {
+    fn bad_number(&mut self) -> Item<'t> {
         let text = quoted(&self.input[self.start..self.pos]);
         self.error(format!("bad number syntax: {text}"))
     }
@@ -507,44 +484,32 @@ impl<'t> Lexer<'t> {
             self.accept_run(b"0123456789_");
         }
         self.accept(b"i");
-        if self.peek().is_some_and(utf8::is_alphanumeric) {
-            self.next();
-            return false;
+        match utf8::decode(self.rest()) {
+            Some((c, width)) if unicode::is_alphanumeric(c) => {
+                self.pos += width;
+                false
+            }
+            _ => true,
         }
-        true
     }
 }
 
-fn is_space(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\r' | '\n')
-}
-
-fn is_space_byte(b: u8) -> bool {
+fn is_space(b: u8) -> bool {
     matches!(b, b' ' | b'\t' | b'\r' | b'\n')
 }
 
+/// Of an ASCII character; see [`unicode::is_alphanumeric`].
+fn is_alphanumeric(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b == b'_'
+}
+
 fn has_left_trim(s: &[u8]) -> bool {
-    s.len() >= 2 && s[0] == b'-' && is_space_byte(s[1])
+    matches!(s, [b'-', space, ..] if is_space(*space))
 }
 
-fn has_right_trim(s: &[u8]) -> bool {
-    s.len() >= 2 && is_space_byte(s[0]) && s[1] == b'-'
-}
-
-fn newlines(s: &[u8]) -> usize {
-    s.iter().filter(|b| **b == b'\n').count()
-}
-
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    let mut from = 0;
-    while let Some(at) = haystack[from..].iter().position(|b| *b == needle[0]) {
-        from += at;
-        if haystack[from..].starts_with(needle) {
-            return Some(from);
-        }
-        from += 1;
-    }
-    None
+/// Where the two bytes `needle` are in `haystack`.
+fn find(haystack: &[u8], needle: &[u8; 2]) -> Option<usize> {
+    memchr_iter(needle[0], haystack).find(|at| haystack.get(at + 1) == Some(&needle[1]))
 }
 
 /// Trimming of exactly Go's four space characters.
@@ -555,12 +520,12 @@ trait TrimSpaces {
 
 impl TrimSpaces for [u8] {
     fn trim_end_spaces(&self) -> &[u8] {
-        let end = self.iter().rposition(|b| !is_space_byte(*b)).map_or(0, |last| last + 1);
+        let end = self.iter().rposition(|b| !is_space(*b)).map_or(0, |last| last + 1);
         &self[..end]
     }
 
     fn trim_start_spaces(&self) -> &[u8] {
-        let start = self.iter().position(|b| !is_space_byte(*b)).unwrap_or(self.len());
+        let start = self.iter().position(|b| !is_space(*b)).unwrap_or(self.len());
         &self[start..]
     }
 }

@@ -1,5 +1,7 @@
 //! Literals: numbers by Go's syntax, and quoted strings.
 
+use std::borrow::Cow;
+
 use super::utf8;
 
 /// A number literal, with each reading that its text allows.
@@ -64,6 +66,16 @@ impl Literal {
 
     /// Any other number.
     pub(super) fn number(text: &str) -> Result<Self, String> {
+        if let Some(int) = small(text) {
+            let uint = u64::try_from(int).ok();
+            return Ok(Literal {
+                text: text.to_owned(),
+                int: Some(int),
+                uint,
+                float: Some(int as f64),
+                complex: None,
+            });
+        }
         if let Some(im) = text.strip_suffix('i').and_then(parse_float) {
             return Ok(Self::from_complex(text, 0.0, im));
         }
@@ -89,6 +101,17 @@ impl Literal {
             return Err(format!("illegal number syntax: {}", crate::fmt::quoted(text.as_bytes())));
         }
         Ok(literal)
+    }
+}
+
+/// A decimal integer of a few digits, as nearly all are.
+fn small(text: &str) -> Option<i64> {
+    match text.as_bytes() {
+        [digit @ b'0'..=b'9'] => Some(i64::from(digit - b'0')),
+        [b'1'..=b'9', rest @ ..] if rest.len() < 18 && rest.iter().all(u8::is_ascii_digit) => {
+            text.parse().ok()
+        }
+        _ => None,
     }
 }
 
@@ -196,29 +219,71 @@ fn parse_hex_float(lower: &str) -> Option<f64> {
         None => (1.0, lower.strip_prefix('+').unwrap_or(lower)),
     };
     let (mantissa, exponent) = body.strip_prefix("0x")?.split_once('p')?;
-    let exponent: i32 = exponent.parse().ok()?;
+    let (down, digits) = match exponent.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, exponent.strip_prefix('+').unwrap_or(exponent)),
+    };
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    // An exponent that fits no integer is one that fits no float.
+    let exponent = digits.parse::<i64>().unwrap_or(i64::MAX / 8) * if down { -1 } else { 1 };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits = format!("{whole}{fraction}");
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if whole.len() + fraction.len() == 0 {
         return None;
     }
-    let significant = digits.trim_start_matches('0');
-    if significant.len() > 13 {
-        // More than a double holds exactly: rounding hexadecimal ties is not worth its code.
+    let (mut bits, mut scale, mut lost) = (0u64, exponent - 4 * fraction.len() as i64, false);
+    for digit in whole.chars().chain(fraction.chars()) {
+        let digit = digit.to_digit(16)?;
+        if bits >> 60 == 0 {
+            bits = bits << 4 | u64::from(digit);
+        } else {
+            scale += 4;
+            lost |= digit != 0;
+        }
+    }
+    rounded(bits, scale, lost).map(|magnitude| sign * magnitude)
+}
+
+/// `bits · 2^scale`, and a little more if something was `lost` below, rounded to the nearest float and half to even; `None`
+/// when it is too large for one.
+fn rounded(bits: u64, scale: i64, lost: bool) -> Option<f64> {
+    if bits == 0 {
+        return Some(0.0);
+    }
+    let zeros = bits.leading_zeros();
+    // The value is 1.… times two to this.
+    let exponent = scale + 63 - i64::from(zeros);
+    if exponent > 1023 {
         return None;
     }
-    let value = u64::from_str_radix(if significant.is_empty() { "0" } else { significant }, 16).ok()?;
-    let shift = exponent.checked_sub(i32::try_from(fraction.len()).ok()?.checked_mul(4)?)?;
-    let result = sign * value as f64 * 2f64.powi(shift);
-    result.is_finite().then_some(result)
+    // One bit more than the mantissa stands for what was lost.
+    let wide = u128::from(bits << zeros) << 1 | u128::from(lost);
+    // Below the smallest normal number there are fewer digits.
+    let dropped = 12 + (-1022 - exponent).max(0);
+    if dropped > 66 {
+        return Some(0.0);
+    }
+    let (kept, rest, half) = (wide >> dropped, wide & ((1 << dropped) - 1), 1u128 << (dropped - 1));
+    let up = rest > half || rest == half && kept & 1 == 1;
+    let mantissa = kept as u64 + u64::from(up);
+    // A mantissa with its leading one counts in the exponent; rounded up to the next power it carries into it.
+    let biased = (exponent.max(-1022) + 1022) as u64;
+    Some(f64::from_bits((biased << 52) + mantissa)).filter(|value| value.is_finite())
 }
 
 /// Go's `strconv.Unquote` for a string in double quotes or back quotes; `None` is its "invalid syntax".
-pub(super) fn unquote(quoted: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn unquote(quoted: &[u8]) -> Option<Cow<'_, [u8]>> {
     let quote = *quoted.first()?;
     let body = quoted.get(1..quoted.len() - 1)?;
     if quote == b'`' {
+        if !body.contains(&b'\r') {
+            return Some(body.into());
+        }
         return Some(body.iter().copied().filter(|b| *b != b'\r').collect());
+    }
+    if memchr::memchr3(b'\\', quote, b'\n', body).is_none() {
+        return Some(body.into());
     }
     let mut out = Vec::with_capacity(body.len());
     let mut rest = body;
@@ -232,7 +297,7 @@ pub(super) fn unquote(quoted: &[u8]) -> Option<Vec<u8>> {
         }
         rest = tail;
     }
-    Some(out)
+    Some(out.into())
 }
 
 enum Unquoted {
@@ -285,4 +350,41 @@ fn digits(s: &[u8], count: usize, radix: u32) -> Option<(u32, &[u8])> {
         code = code.checked_mul(radix)?.checked_add(char::from(*b).to_digit(radix)?)?;
     }
     Some((code, &s[count..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_float;
+
+    #[test]
+    fn hexadecimal_floats_are_rounded_to_even() {
+        let check = |text: &str, expected: Option<f64>| {
+            let got = parse_float(text);
+            assert_eq!(got.map(f64::to_bits), expected.map(f64::to_bits), "{text}: {got:?} for {expected:?}");
+        };
+        check("0x1p0", Some(1.0));
+        check("-0x.8p1", Some(-1.0));
+        check("0x1.8p1", Some(3.0));
+        check("0x0p99999999999999999999", Some(0.0));
+        // 53 bits and a half: to even, down and up; and a little more than half.
+        check("0x1.00000000000008p0", Some(1.0));
+        check("0x1.00000000000018p0", Some(1.0 + 2.0 * f64::EPSILON));
+        check("0x1.000000000000080000000001p0", Some(1.0 + f64::EPSILON));
+        check("0x1fffffffffffffp0", Some(9_007_199_254_740_991.0));
+        check("0x1fffffffffffffcp-2", Some(36_028_797_018_963_968.0));
+        check("0x3fffffffffffffp-1", Some(9_007_199_254_740_992.0));
+        // The largest, the smallest normal, the smallest, and beyond.
+        check("0x1.fffffffffffffp1023", Some(f64::MAX));
+        check("0x1.fffffffffffff8p1023", None);
+        check("0x1p1024", None);
+        check("0x1p-1022", Some(f64::MIN_POSITIVE));
+        check("0x0.fffffffffffff8p-1022", Some(f64::MIN_POSITIVE));
+        check("0x1p-1074", Some(f64::from_bits(1)));
+        check("0x1p-1075", Some(0.0));
+        check("0x1.8p-1075", Some(f64::from_bits(1)));
+        check("0x1p-99999999999999999999", Some(0.0));
+        for wrong in ["0x1", "0xp1", "0x1p", "0x1p+", "0x1.1.1p1", "0xgp1", "0x1p1.0"] {
+            check(wrong, None);
+        }
+    }
 }

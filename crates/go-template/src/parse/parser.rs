@@ -1,10 +1,14 @@
 //! The parser: items to trees, with Go's checks and error texts.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+
+use memchr::memchr_iter;
 
 use super::ast::{Branch, Command, Expr, ExprKind, Node, Pipe, Pos, TemplateCall, Tree};
+use super::intern::Names;
 use super::lexer::{Item, Kind, Lexer};
 use super::number::{self, Literal};
+use super::trees::Trees;
 use crate::fmt::quoted;
 use crate::names::FunctionNames;
 use crate::{Error, Str};
@@ -18,46 +22,57 @@ pub(crate) fn parse(name: &str, text: &[u8], functions: &FunctionNames) -> Resul
     let mut parser = Parser {
         lexer: Lexer::new(text, !functions.break_is_function, !functions.continue_is_function),
         functions,
-        source_name: Arc::from(name),
-        source: Arc::from(text),
+        source_name: name,
+        source: text,
         state: State::default(),
         nesting: 0,
-        trees: Vec::new(),
+        nodes: Vec::new(),
+        args: Vec::new(),
+        cmds: Vec::new(),
+        fields: Vec::new(),
+        names: Names::default(),
+        trees: Trees::default(),
     };
     let root = parser.top()?;
-    parser.add(name.to_owned(), root)?;
-    Ok(parser.trees)
+    parser.add(name, root)?;
+    Ok(parser.trees.finish(name, text))
 }
 
 /// What each template being parsed has of its own: looking ahead and scope do not cross a `define`.
-struct State {
-    token: [Item; 3],
+struct State<'t> {
+    token: [Item<'t>; 3],
     peeked: usize,
-    vars: Vec<Str>,
-    action_line: usize,
+    vars: Vec<&'t [u8]>,
+    /// Where the action began that is being parsed.
+    action: Option<usize>,
     range_depth: usize,
 }
 
-impl Default for State {
+impl Default for State<'_> {
     fn default() -> Self {
-        State {
-            token: [Item::none(), Item::none(), Item::none()],
-            peeked: 0,
-            vars: vec![Str::from("$")],
-            action_line: 0,
-            range_depth: 0,
-        }
+        let none = Item { kind: Kind::Error, pos: NOWHERE, val: &[] };
+        State { token: [none; 3], peeked: 0, vars: vec![b"$"], action: None, range_depth: 0 }
     }
 }
 
+/// The position of the item before the first.
+const NOWHERE: usize = usize::MAX;
+
+/// `nodes`, `args`, `cmds` and `fields` hold what is not complete yet, the innermost last: a list is cut off when its end
+/// comes, and has the length it needs.
 struct Parser<'t> {
     lexer: Lexer<'t>,
     functions: &'t FunctionNames,
-    source_name: Arc<str>,
-    source: Arc<[u8]>,
-    state: State,
+    source_name: &'t str,
+    source: &'t [u8],
+    state: State<'t>,
     nesting: usize,
-    trees: Vec<Tree>,
+    nodes: Vec<Node>,
+    args: Vec<Expr>,
+    cmds: Vec<Command>,
+    fields: Vec<Str>,
+    names: Names,
+    trees: Trees,
 }
 
 /// What ended a list of nodes.
@@ -91,40 +106,40 @@ impl Control {
 
 type Result<T, E = Error> = std::result::Result<T, E>;
 
-impl Parser<'_> {
-    fn next(&mut self) -> Item {
+impl<'t> Parser<'t> {
+    fn next(&mut self) -> Item<'t> {
         if self.state.peeked > 0 {
             self.state.peeked -= 1;
         } else {
             self.state.token[0] = self.lexer.next_item();
         }
-        self.state.token[self.state.peeked].clone()
+        self.state.token[self.state.peeked]
     }
 
     fn backup(&mut self) {
         self.state.peeked += 1;
     }
 
-    fn backup2(&mut self, first: Item) {
+    fn backup2(&mut self, first: Item<'t>) {
         self.state.token[1] = first;
         self.state.peeked = 2;
     }
 
-    fn backup3(&mut self, first: Item, second: Item) {
+    fn backup3(&mut self, first: Item<'t>, second: Item<'t>) {
         self.state.token[1] = second;
         self.state.token[2] = first;
         self.state.peeked = 3;
     }
 
-    fn peek(&mut self) -> &Item {
+    fn peek(&mut self) -> Item<'t> {
         if self.state.peeked == 0 {
             self.state.peeked = 1;
             self.state.token[0] = self.lexer.next_item();
         }
-        &self.state.token[self.state.peeked - 1]
+        self.state.token[self.state.peeked - 1]
     }
 
-    fn next_non_space(&mut self) -> Item {
+    fn next_non_space(&mut self) -> Item<'t> {
         loop {
             let token = self.next();
             if token.kind != Kind::Space {
@@ -133,23 +148,29 @@ impl Parser<'_> {
         }
     }
 
-    fn peek_non_space(&mut self) -> Item {
+    fn peek_non_space(&mut self) -> Item<'t> {
         let token = self.next_non_space();
         self.backup();
         token
     }
 
-    fn error<T>(&self, message: impl Into<String>) -> Result<T> {
-        Err(Error::parse(&self.source_name, self.state.token[0].line, message.into()))
+    /// The line of a position, counted from 1.
+    fn line(&self, pos: usize) -> usize {
+        self.source.get(..pos).map_or(0, |before| 1 + memchr_iter(b'\n', before).count())
     }
 
-    fn unexpected<T>(&self, token: &Item, context: &str) -> Result<T> {
+    fn error<T>(&self, message: impl Into<String>) -> Result<T> {
+        Err(Error::parse(self.source_name, self.line(self.state.token[0].pos), message.into()))
+    }
+
+    fn unexpected<T>(&self, token: Item<'t>, context: &str) -> Result<T> {
         if token.kind != Kind::Error {
             return self.error(format!("unexpected {} in {context}", token.describe()));
         }
-        let mut message = token.describe();
-        let started = self.state.action_line;
-        if started != 0 && started != token.line {
+        let mut message = self.lexer.message().to_owned();
+        if let Some(started) = self.state.action.map(|pos| self.line(pos))
+            && started != self.line(token.pos)
+        {
             // Not "action in action".
             let link = if message.ends_with(" action") { " started at" } else { " in action started at" };
             message.push_str(&format!("{link} {}:{started}", self.source_name));
@@ -157,9 +178,9 @@ impl Parser<'_> {
         self.error(message)
     }
 
-    fn expect(&mut self, kind: Kind, context: &str) -> Result<Item> {
+    fn expect(&mut self, kind: Kind, context: &str) -> Result<Item<'t>> {
         let token = self.next_non_space();
-        if token.kind == kind { Ok(token) } else { self.unexpected(&token, context) }
+        if token.kind == kind { Ok(token) } else { self.unexpected(token, context) }
     }
 
     fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
@@ -172,27 +193,14 @@ impl Parser<'_> {
         result
     }
 
-    fn add(&mut self, name: String, root: Vec<Node>) -> Result<()> {
-        let tree = Tree {
-            name: name.into(),
-            source_name: self.source_name.clone(),
-            source: self.source.clone(),
-            root,
-        };
-        match self.trees.iter_mut().find(|other| other.name == tree.name) {
-            None => self.trees.push(tree),
-            Some(other) if other.is_empty() => *other = tree,
-            Some(_) if tree.is_empty() => {}
-            Some(_) => {
-                let name = quoted(tree.name.as_bytes());
-                return self.error(format!("template: multiple definition of template {name}"));
-            }
+    fn add(&mut self, name: &str, root: Box<[Node]>) -> Result<()> {
+        if self.trees.add(name, root, self.source) {
+            return Ok(());
         }
-        Ok(())
+        self.error(format!("template: multiple definition of template {}", quoted(name.as_bytes())))
     }
 
-    fn top(&mut self) -> Result<Vec<Node>> {
-        let mut root = Vec::new();
+    fn top(&mut self) -> Result<Box<[Node]>> {
         while self.peek().kind != Kind::Eof {
             if self.peek().kind == Kind::LeftDelim {
                 let delim = self.next();
@@ -203,12 +211,12 @@ impl Parser<'_> {
                 self.backup2(delim);
             }
             match self.text_or_action()? {
-                Parsed::Node(node) => root.push(node),
+                Parsed::Node(node) => self.nodes.push(node),
                 Parsed::Ended(Ended::End) => return self.error("unexpected {{end}}"),
                 Parsed::Ended(Ended::Else) => return self.error("unexpected {{else}}"),
             }
         }
-        Ok(root)
+        Ok(cut(&mut self.nodes, 0))
     }
 
     /// Runs `parse` for a template inside this one.
@@ -222,11 +230,11 @@ impl Parser<'_> {
     fn definition(&mut self) -> Result<()> {
         const CONTEXT: &str = "define clause";
         let token = self.next_non_space();
-        let name = self.template_name(&token, CONTEXT)?;
+        let name = self.template_name(token, CONTEXT)?;
         self.expect(Kind::RightDelim, CONTEXT)?;
         let (root, ended) = self.item_list()?;
         self.expect_end(ended, CONTEXT)?;
-        self.add(name, root)
+        self.add(&name, root)
     }
 
     fn expect_end(&mut self, ended: Ended, context: &str) -> Result<()> {
@@ -236,12 +244,12 @@ impl Parser<'_> {
         }
     }
 
-    fn item_list(&mut self) -> Result<(Vec<Node>, Ended)> {
-        let mut list = Vec::new();
+    fn item_list(&mut self) -> Result<(Box<[Node]>, Ended)> {
+        let from = self.nodes.len();
         while self.peek_non_space().kind != Kind::Eof {
             match self.text_or_action()? {
-                Parsed::Node(node) => list.push(node),
-                Parsed::Ended(ended) => return Ok((list, ended)),
+                Parsed::Node(node) => self.nodes.push(node),
+                Parsed::Ended(ended) => return Ok((cut(&mut self.nodes, from), ended)),
             }
         }
         self.error("unexpected EOF")
@@ -250,14 +258,14 @@ impl Parser<'_> {
     fn text_or_action(&mut self) -> Result<Parsed> {
         let token = self.next_non_space();
         match token.kind {
-            Kind::Text => Ok(Parsed::Node(Node::Text(token.val.into()))),
+            Kind::Text => Ok(Parsed::Node(Node::Text(token.pos..token.pos + token.val.len()))),
             Kind::LeftDelim => {
-                self.state.action_line = token.line;
+                self.state.action = Some(token.pos);
                 let result = self.action();
-                self.state.action_line = 0;
+                self.state.action = None;
                 result
             }
-            _ => self.unexpected(&token, "input"),
+            _ => self.unexpected(token, "input"),
         }
     }
 
@@ -294,7 +302,7 @@ impl Parser<'_> {
     fn loop_control(&mut self, text: &str, node: Node) -> Result<Node> {
         let token = self.next_non_space();
         if token.kind != Kind::RightDelim {
-            return self.unexpected(&token, text);
+            return self.unexpected(token, text);
         }
         if self.state.range_depth == 0 {
             return self.error(format!("{text} outside {{{{range}}}}"));
@@ -323,12 +331,12 @@ impl Parser<'_> {
     }
 
     /// After `else`: a list up to `end`, or another `if` or `with` that shares it.
-    fn otherwise(&mut self, control: Control) -> Result<Vec<Node>> {
+    fn otherwise(&mut self, control: Control) -> Result<Box<[Node]>> {
         let chained =
             matches!((control, self.peek().kind), (Control::If, Kind::If) | (Control::With, Kind::With));
         if chained {
             self.next();
-            return Ok(vec![self.nested(|p| p.control(control))?]);
+            return Ok(Box::new([self.nested(|p| p.control(control))?]));
         }
         let (list, ended) = self.item_list()?;
         match ended {
@@ -340,20 +348,24 @@ impl Parser<'_> {
     fn block(&mut self) -> Result<Node> {
         const CONTEXT: &str = "block clause";
         let token = self.next_non_space();
-        let name = self.template_name(&token, CONTEXT)?;
+        let name = self.template_name(token, CONTEXT)?;
         let pipe = self.pipeline(CONTEXT, Kind::RightDelim)?;
-        self.own_state(|p| {
+        let ended = self.own_state(|p| {
             let (root, ended) = p.item_list()?;
-            p.expect_end(ended, CONTEXT)?;
-            p.add(name.clone(), root)
+            if let Ended::End = ended {
+                p.add(&name, root)?;
+            }
+            Ok(ended)
         })?;
+        // Go tells the line of the action that began the block.
+        self.expect_end(ended, CONTEXT)?;
         Ok(Node::Template(TemplateCall { pos: token.pos, name, pipe: Some(pipe) }))
     }
 
     fn template_call(&mut self) -> Result<Node> {
         const CONTEXT: &str = "template clause";
         let token = self.next_non_space();
-        let name = self.template_name(&token, CONTEXT)?;
+        let name = self.template_name(token, CONTEXT)?;
         let mut pipe = None;
         if self.next_non_space().kind != Kind::RightDelim {
             self.backup();
@@ -362,11 +374,11 @@ impl Parser<'_> {
         Ok(Node::Template(TemplateCall { pos: token.pos, name, pipe }))
     }
 
-    fn template_name(&mut self, token: &Item, context: &str) -> Result<String> {
+    fn template_name(&mut self, token: Item<'t>, context: &str) -> Result<String> {
         if !matches!(token.kind, Kind::String | Kind::RawString) {
             return self.unexpected(token, context);
         }
-        match number::unquote(&token.val) {
+        match number::unquote(token.val) {
             Some(name) => Ok(String::from_utf8_lossy(&name).into_owned()),
             None => self.error("invalid syntax"),
         }
@@ -374,12 +386,14 @@ impl Parser<'_> {
 
     fn pipeline(&mut self, context: &str, end: Kind) -> Result<Pipe> {
         let pos = self.peek_non_space().pos;
-        let mut pipe = Pipe { pos, assign: false, decl: Vec::new(), cmds: Vec::new() };
+        let mut pipe = Pipe { pos, assign: false, decl: Vec::new(), cmds: Box::default() };
         self.declarations(&mut pipe, context)?;
+        let from = self.cmds.len();
         loop {
             let token = self.next_non_space();
             match token.kind {
                 kind if kind == end => {
+                    pipe.cmds = cut(&mut self.cmds, from);
                     self.check_pipeline(&pipe, context)?;
                     return Ok(pipe);
                 }
@@ -396,9 +410,10 @@ impl Parser<'_> {
                 | Kind::Variable
                 | Kind::LeftParen => {
                     self.backup();
-                    pipe.cmds.push(self.command()?);
+                    let command = self.command()?;
+                    self.cmds.push(command);
                 }
-                _ => return self.unexpected(&token, context),
+                _ => return self.unexpected(token, context),
             }
         }
     }
@@ -411,7 +426,7 @@ impl Parser<'_> {
             }
             self.next();
             // A space after the variable may be needed again, to tell "$x .y" from "$x.y".
-            let after = self.peek().clone();
+            let after = self.peek();
             let next = self.peek_non_space();
             if matches!(next.kind, Kind::Assign | Kind::Declare) {
                 pipe.assign = next.kind == Kind::Assign;
@@ -439,10 +454,10 @@ impl Parser<'_> {
         }
     }
 
-    fn declare(&mut self, pipe: &mut Pipe, variable: Item) {
-        let name = Str::from(variable.val);
-        pipe.decl.push(name.clone());
-        self.state.vars.push(name);
+    fn declare(&mut self, pipe: &mut Pipe, variable: Item<'t>) {
+        pipe.decl.reserve_exact(1);
+        pipe.decl.push(self.names.shared(variable.val));
+        self.state.vars.push(variable.val);
     }
 
     fn check_pipeline(&self, pipe: &Pipe, context: &str) -> Result<()> {
@@ -460,79 +475,95 @@ impl Parser<'_> {
 
     fn command(&mut self) -> Result<Command> {
         let pos = self.peek_non_space().pos;
-        let mut args = Vec::new();
+        let from = self.args.len();
         loop {
             self.peek_non_space();
-            args.extend(self.operand()?);
+            if let Some(operand) = self.operand()? {
+                self.args.push(operand);
+            }
             let token = self.next();
             match token.kind {
                 Kind::Space => continue,
                 Kind::RightDelim | Kind::RightParen => self.backup(),
                 Kind::Pipe => {}
-                _ => return self.unexpected(&token, "operand"),
+                _ => return self.unexpected(token, "operand"),
             }
             break;
         }
-        if args.is_empty() {
+        if self.args.len() == from {
             return self.error("empty command");
         }
-        Ok(Command { pos, args })
+        Ok(Command { pos, args: cut(&mut self.args, from) })
     }
 
     /// A term, possibly followed by field accesses.
     fn operand(&mut self) -> Result<Option<Expr>> {
-        let Some(term) = self.term()? else {
+        let from = self.fields.len();
+        let Some(mut term) = self.term()? else {
             return Ok(None);
         };
-        if self.peek().kind != Kind::Field {
-            return Ok(Some(term));
-        }
-        let pos = self.peek().pos;
-        let mut fields = Vec::new();
+        let own = self.fields.len();
+        let next = self.peek();
         while self.peek().kind == Kind::Field {
-            fields.push(Str::from(&self.next().val[1..]));
+            let field = self.next();
+            self.push_field(field);
         }
-        let kind = match term.kind {
-            ExprKind::Field(mut first) => {
-                first.append(&mut fields);
-                ExprKind::Field(first)
+        let followed = self.fields.len() > own;
+        if followed && term.kind.is_literal() {
+            let shown = quoted(term.to_string().as_bytes());
+            return self.error(format!("unexpected . after term {shown}"));
+        }
+        let names = cut(&mut self.fields, from);
+        term.kind = match term.kind {
+            ExprKind::Field(_) => ExprKind::Field(names),
+            ExprKind::Variable(name, _) => ExprKind::Variable(name, names),
+            _ if followed => {
+                let pos = next.pos;
+                return Ok(Some(Expr { pos, kind: ExprKind::Chain(Box::new(term), names) }));
             }
-            ExprKind::Variable(name, mut first) => {
-                first.append(&mut fields);
-                ExprKind::Variable(name, first)
-            }
-            ref kind if kind.is_literal() => {
-                let shown = quoted(term.to_string().as_bytes());
-                return self.error(format!("unexpected . after term {shown}"));
-            }
-            _ => ExprKind::Chain(Box::new(term), fields),
+            kind => kind,
         };
-        Ok(Some(Expr { pos, kind }))
+        if followed {
+            term.pos = next.pos;
+        }
+        Ok(Some(term))
     }
 
+    fn push_field(&mut self, token: Item<'t>) {
+        let name = self.names.shared(&token.val[1..]);
+        self.fields.push(name);
+    }
+
+    /// A field's own name is left in `fields`, for those after it to join it.
     fn term(&mut self) -> Result<Option<Expr>> {
         let token = self.next_non_space();
         let pos: Pos = token.pos;
         let kind = match token.kind {
-            Kind::Identifier => self.function(&token)?,
+            Kind::Identifier => self.function(token)?,
             Kind::Dot => ExprKind::Dot,
             Kind::Nil => ExprKind::Nil,
             Kind::Variable => {
-                let name = Str::from(token.val);
-                if !self.state.vars.contains(&name) {
-                    return self.error(format!("undefined variable {}", quoted(&name)));
+                // Most are of the scopes around.
+                if !self.state.vars.iter().rev().any(|name| *name == token.val) {
+                    return self.error(format!("undefined variable {}", quoted(token.val)));
                 }
-                ExprKind::Variable(name, Vec::new())
+                ExprKind::Variable(self.names.shared(token.val), Box::default())
             }
-            Kind::Field => ExprKind::Field(vec![Str::from(&token.val[1..])]),
+            Kind::Field => {
+                self.push_field(token);
+                ExprKind::Field(Box::default())
+            }
             Kind::Bool => ExprKind::Bool(token.val == b"true"),
-            Kind::CharConstant | Kind::Complex | Kind::Number => self.number(&token)?,
+            Kind::CharConstant | Kind::Complex | Kind::Number => self.number(token)?,
             Kind::LeftParen => {
                 let pipe = self.nested(|p| p.pipeline("parenthesized pipeline", Kind::RightParen))?;
                 return Ok(Some(Expr { pos: pipe.pos, kind: ExprKind::Pipe(Box::new(pipe)) }));
             }
-            Kind::String | Kind::RawString => match number::unquote(&token.val) {
-                Some(value) => ExprKind::String { quoted: token.val.into(), value: value.into() },
+            Kind::String | Kind::RawString => match number::unquote(token.val) {
+                Some(Cow::Borrowed(value)) if token.kind == Kind::String => {
+                    ExprKind::String { quoted: None, value: value.into() }
+                }
+                Some(value) => ExprKind::String { quoted: Some(token.val.into()), value: (*value).into() },
                 None => return self.error("invalid syntax"),
             },
             _ => {
@@ -543,18 +574,18 @@ impl Parser<'_> {
         Ok(Some(Expr { pos, kind }))
     }
 
-    fn function(&self, token: &Item) -> Result<ExprKind> {
-        let name = std::str::from_utf8(&token.val).ok();
-        match name.and_then(|name| Some((name, self.functions.id(name)?))) {
-            Some((name, id)) => Ok(ExprKind::Function(name.into(), id)),
-            None => self.error(format!("function {} not defined", quoted(&token.val))),
+    fn function(&self, token: Item<'t>) -> Result<ExprKind> {
+        let name = std::str::from_utf8(token.val).ok();
+        match name.and_then(|name| self.functions.find(name)) {
+            Some((name, id)) => Ok(ExprKind::Function(name.clone(), id)),
+            None => self.error(format!("function {} not defined", quoted(token.val))),
         }
     }
 
-    fn number(&self, token: &Item) -> Result<ExprKind> {
-        let text = String::from_utf8_lossy(&token.val);
+    fn number(&self, token: Item<'t>) -> Result<ExprKind> {
+        let text = String::from_utf8_lossy(token.val);
         let literal = match token.kind {
-            Kind::CharConstant => Literal::character(&token.val),
+            Kind::CharConstant => Literal::character(token.val),
             Kind::Complex => Literal::complex(&text),
             _ => Literal::number(&text),
         };
@@ -563,6 +594,11 @@ impl Parser<'_> {
             Err(message) => self.error(message),
         }
     }
+}
+
+/// The items from `from` on, in a list of just their length.
+fn cut<T>(items: &mut Vec<T>, from: usize) -> Box<[T]> {
+    items.drain(from..).collect()
 }
 
 impl ExprKind {

@@ -27,29 +27,3 @@ pub(crate) fn chars(mut bytes: &[u8]) -> impl Iterator<Item = (char, usize)> {
         Some((c, width))
     })
 }
-
-/// Go's `unicode.IsLetter`, near enough: alphabetic characters that are not letter-like numbers.
-pub(crate) fn is_letter(c: char) -> bool {
-    c.is_alphabetic() && !c.is_numeric()
-}
-
-/// Go's `unicode.IsDigit`: decimal digits.
-pub(crate) fn is_digit(c: char) -> bool {
-    c.is_ascii_digit() || (!c.is_ascii() && c.is_numeric() && !c.is_alphabetic())
-}
-
-/// What a template identifier consists of.
-pub(crate) fn is_alphanumeric(c: char) -> bool {
-    c == '_' || is_letter(c) || is_digit(c)
-}
-
-/// Go's `unicode.IsPrint`: letters, marks, numbers, punctuation, symbols and the ASCII space.
-pub(crate) fn is_print(c: char) -> bool {
-    if c.is_ascii() {
-        return (' '..='~').contains(&c);
-    }
-    // The standard library escapes exactly the characters that do not print, when they follow another one.
-    let mut pair = String::from("a");
-    pair.push(c);
-    pair.escape_debug().nth(1) == Some(c)
-}
