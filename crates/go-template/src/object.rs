@@ -80,6 +80,17 @@ pub trait Object {
         None
     }
 
+    /// The text that Go's `encoding/json` writes as a string for the type, if it has a `MarshalJSON` or `MarshalText` method
+    /// that gives one (a time, a version).
+    fn json_text(&self) -> Option<String> {
+        None
+    }
+
+    /// The fields of a struct as `encoding/json` names them; those of [`Object::fields`] unless the type has tags.
+    fn json_fields(&self) -> Vec<(&'static str, Value)> {
+        self.fields()
+    }
+
     /// For host functions that need their own type back.
     fn as_any(&self) -> &dyn Any;
 }

@@ -1,5 +1,8 @@
 //! Arguments of functions, after the executor has checked their types, and Go's words for what goes wrong.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
 use go_template::{Executor, Func, FuncError, List, Map, Str, Type, Value};
 
 pub(crate) type Answer = Result<Value, FuncError>;
@@ -8,13 +11,14 @@ pub(crate) type Answer = Result<Value, FuncError>;
 pub(crate) const NIL_DEREFERENCE: &str = "runtime error: invalid memory address or nil pointer dereference";
 
 /// The string at `index`; the executor has checked that it is one.
-pub(crate) fn str(args: &[Value], index: usize) -> Str {
-    args.get(index).and_then(Value::as_str).cloned().unwrap_or_default()
+pub(crate) fn str(args: &[Value], index: usize) -> &Str {
+    static EMPTY: LazyLock<Str> = LazyLock::new(Str::default);
+    args.get(index).and_then(Value::as_str).unwrap_or(&EMPTY)
 }
 
 /// The text at `index`, invalid bytes replaced.
-pub(crate) fn text(args: &[Value], index: usize) -> String {
-    str(args, index).to_str().into_owned()
+pub(crate) fn text(args: &[Value], index: usize) -> Cow<'_, str> {
+    str(args, index).to_str()
 }
 
 /// The `int` or `int64` at `index`.
@@ -72,6 +76,71 @@ pub(crate) fn made(exec: &mut Executor<'_>, text: impl Into<Str>) -> Answer {
     exec.charge_bytes(text.len() as u64)?;
     exec.charge(text.len() as u64 / 64)?;
     Ok(Value::String(text))
+}
+
+/// The first character and its length; an invalid byte counts as U+FFFD, as in Go.
+pub(crate) fn first_char(bytes: &[u8]) -> Option<(char, usize)> {
+    let first = *bytes.first()?;
+    if first.is_ascii() {
+        return Some((char::from(first), 1));
+    }
+    let valid = (2..=4).find_map(|length| std::str::from_utf8(bytes.get(..length)?).ok());
+    Some(
+        valid
+            .and_then(|text| text.chars().next())
+            .map_or((char::REPLACEMENT_CHARACTER, 1), |c| (c, c.len_utf8())),
+    )
+}
+
+/// The last character and its length.
+fn last_char(bytes: &[u8]) -> Option<(char, usize)> {
+    let last = *bytes.last()?;
+    if last.is_ascii() {
+        return Some((char::from(last), 1));
+    }
+    let valid =
+        (2..=4).find_map(|length| std::str::from_utf8(&bytes[bytes.len().checked_sub(length)?..]).ok());
+    Some(
+        valid
+            .and_then(|text| text.chars().next())
+            .map_or((char::REPLACEMENT_CHARACTER, 1), |c| (c, c.len_utf8())),
+    )
+}
+
+/// What is left without the characters at both ends that `cut` is true for.
+pub(crate) fn trimmed(mut bytes: &[u8], cut: impl Fn(char) -> bool) -> &[u8] {
+    while let Some((_, length)) = first_char(bytes).filter(|(c, _)| cut(*c)) {
+        bytes = &bytes[length..];
+    }
+    while let Some((_, length)) = last_char(bytes).filter(|(c, _)| cut(*c)) {
+        bytes = &bytes[..bytes.len() - length];
+    }
+    bytes
+}
+
+/// The whole string, not copied, if `part` is all of it.
+pub(crate) fn part_of(whole: &Str, part: &[u8]) -> Value {
+    if part.len() == whole.len() { whole.clone().into() } else { Value::string(part) }
+}
+
+/// Invalid bytes as they are; each valid stretch between them by `body`.
+pub(crate) fn by_stretch(bytes: &[u8], body: impl Fn(&str) -> String) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        if !chunk.valid().is_empty() {
+            out.extend_from_slice(body(chunk.valid()).as_bytes());
+        }
+        out.extend_from_slice(chunk.invalid());
+    }
+    out
+}
+
+/// A function of one string to another, byte by byte.
+pub(crate) fn bytes_func(body: fn(&[u8]) -> Vec<u8>) -> Func {
+    Func::new(&[Type::String], move |exec, args| {
+        let result = body(str(args, 0));
+        made(exec, result)
+    })
 }
 
 /// A function of one text to another.

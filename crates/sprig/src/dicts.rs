@@ -59,7 +59,7 @@ fn set(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
     if map.is_nil() {
         return Err("assignment to entry in nil map".into());
     }
-    exec.set(&map, str(args, 1), any(args, 2));
+    exec.set(&map, str(args, 1).clone(), any(args, 2));
     Ok(any(args, 0))
 }
 
@@ -72,9 +72,9 @@ fn keys(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
 
 /// The entries whose keys are named, or the others.
 fn selected(args: &[Value], named: bool) -> Value {
-    let names: Vec<Str> = (1..args.len()).map(|i| str(args, i)).collect();
+    let names: Vec<&Str> = (1..args.len()).map(|i| str(args, i)).collect();
     let entries = map(args, 0).entries().into_iter();
-    Value::Map(entries.filter(|(key, _)| names.contains(key) == named).collect())
+    Value::Map(entries.filter(|(key, _)| names.contains(&key) == named).collect())
 }
 
 fn merge_all(exec: &mut Executor<'_>, args: &[Value], overwrite: bool) -> Answer {
@@ -100,12 +100,24 @@ fn merge(
     if depth > MAX_DEPTH {
         return Err("merge: a dictionary is nested too deeply, or contains itself".into());
     }
+    // Whether what is in one map may be in the other, as in two of a type; Go finds out when it is to be put there.
+    let fits = source.elem().assignable_to(target.elem());
+    let put = |exec: &mut Executor<'_>, key: Str, value: Value| {
+        if !fits {
+            let (from, to) = (source.elem(), target.elem());
+            let text =
+                format!("reflect.Value.SetMapIndex: value of type {from} is not assignable to type {to}");
+            return Err(FuncError::message(text));
+        }
+        exec.set(target, key, value);
+        Ok(())
+    };
     for (key, new) in source.entries() {
         exec.charge(1)?;
         let old = target.get(&key);
         if matches!(new, Value::Nil) {
             if overwrite {
-                exec.set(target, key, new);
+                put(exec, key, new)?;
             }
             continue;
         }
@@ -118,7 +130,7 @@ fn merge(
             }
         }
         if overwrite || old.as_ref().is_none_or(is_empty) {
-            exec.set(target, key, new);
+            put(exec, key, new)?;
         }
     }
     Ok(())

@@ -27,7 +27,7 @@ fn bytes_func(body: fn(&[u8]) -> Vec<u8>) -> Func {
     Func::new(&[Type::String], move |exec, args| {
         let input = str(args, 0);
         exec.charge(input.len() as u64 / 16)?;
-        made(exec, Str::from(body(&input)))
+        made(exec, Str::from(body(input)))
     })
 }
 
@@ -67,7 +67,7 @@ fn base32_encode(bytes: &[u8]) -> String {
 }
 
 /// Go's decoder: line ends are skipped; the error is where Go says it is.
-fn base64_decode(input: &[u8]) -> Result<Vec<u8>, usize> {
+pub(crate) fn base64_decode(input: &[u8]) -> Result<Vec<u8>, usize> {
     let mut out = Vec::with_capacity(input.len() * 3 / 4);
     let mut bytes = input.iter().copied().enumerate().filter(|(_, b)| !matches!(b, b'\r' | b'\n'));
     loop {

@@ -2,7 +2,10 @@
 
 use std::rc::Rc;
 
-use go_template::Value;
+use go_template::{Object, Value};
+
+use crate::Version;
+use crate::time::Time;
 
 /// Values nested deeper than this count as different: they may contain themselves.
 const MAX_DEPTH: usize = 200;
@@ -17,6 +20,20 @@ const MAX_DEPTH: usize = 200;
 /// ```
 pub fn deep_equal(a: &Value, b: &Value) -> bool {
     equal(a, b, 0)
+}
+
+/// Structs of one type, or pointers to such, by their fields.
+fn objects_equal(a: &dyn Object, b: &dyn Object, depth: usize) -> bool {
+    let (any_a, any_b) = (a.as_any(), b.as_any());
+    if let (Some(a), Some(b)) = (any_a.downcast_ref::<Time>(), any_b.downcast_ref::<Time>()) {
+        return a.same(b);
+    }
+    if let (Some(a), Some(b)) = (any_a.downcast_ref::<Version>(), any_b.downcast_ref::<Version>()) {
+        return a == b;
+    }
+    let (a, b) = (a.fields(), b.fields());
+    let fields = || a.iter().zip(&b).all(|(a, b)| a.0 == b.0 && equal(&a.1, &b.1, depth + 1));
+    !a.is_empty() && a.len() == b.len() && fields()
 }
 
 fn equal(a: &Value, b: &Value, depth: usize) -> bool {
@@ -49,6 +66,7 @@ fn equal(a: &Value, b: &Value, depth: usize) -> bool {
             Rc::ptr_eq(x, y)
                 || match (x.data(), y.data()) {
                     (Some(x), Some(y)) => equal(&x, &y, depth + 1),
+                    (None, None) => objects_equal(&**x, &**y, depth),
                     _ => false,
                 }
         }

@@ -1,12 +1,16 @@
 //! JSON, by the rules of Go's `encoding/json`.
 
-use go_template::{Executor, Func, FuncError, List, Map, Number, Type, Value};
+use std::borrow::Cow;
+
+use go_template::{Executor, Func, FuncError, List, Map, Number, Str, Type, Value};
 use go_yaml::json::{self, Style};
 use go_yaml::{Emit, Sink, WriteError};
 
 use crate::Entry;
+use crate::Version;
 use crate::args::{Answer, made, text};
 use crate::encoding::base64_encode;
+use crate::time::as_time;
 
 pub(crate) fn table() -> Vec<Entry> {
     vec![
@@ -24,6 +28,7 @@ pub(crate) fn table() -> Vec<Entry> {
 /// Prints; what cannot be printed is an error if `strict`, otherwise an empty text.
 fn writer(style: Style, strict: bool) -> Func {
     Func::new(&[Type::Any], move |exec, args| match json::to_string(&Shown(&args[0]), style) {
+        Ok(text) if text.contains(STAND_IN) => made(exec, text.replace(STAND_IN, "\\ufffd")),
         Ok(text) => made(exec, text),
         Err(error) if strict => Err(FuncError::message(error.to_string())),
         Err(_) => Ok("".into()),
@@ -59,6 +64,21 @@ fn read(value: go_yaml::Value) -> Value {
     }
 }
 
+/// Stands for an invalid byte, which Go escapes where it leaves U+FFFD as it is. Not a character of Unicode.
+const STAND_IN: char = '\u{10FFFE}';
+
+fn shown(text: &Str) -> Cow<'_, str> {
+    if let Some(text) = text.as_utf8() {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    for chunk in text.utf8_chunks() {
+        shown.push_str(chunk.valid());
+        shown.extend(chunk.invalid().iter().map(|_| STAND_IN));
+    }
+    Cow::Owned(shown)
+}
+
 /// A template's value, printable as JSON.
 struct Shown<'v>(&'v Value);
 
@@ -70,7 +90,7 @@ impl Emit for Shown<'_> {
             Value::Int(i) | Value::Int64(i) => sink.int(*i),
             Value::Float64(f) => sink.float(*f)?,
             Value::Number(number) => emit_number(*number, sink)?,
-            Value::String(text) => sink.string(&text.to_str())?,
+            Value::String(text) => sink.string(&shown(text))?,
             Value::Bytes(bytes) => sink.string(&base64_encode(bytes))?,
             Value::List(list) if list.is_nil() => sink.null(),
             Value::List(list) => {
@@ -86,14 +106,16 @@ impl Emit for Shown<'_> {
                 let entries = map.borrow();
                 sink.begin_mapping(entries.len())?;
                 for (key, item) in entries.iter() {
-                    sink.key(&key.to_str())?;
+                    sink.key(&shown(key))?;
                     Shown(item).emit(sink)?;
                 }
                 sink.end_mapping();
             }
-            Value::Object(object) => match object.data() {
-                Some(data) => Shown(&data).emit(sink)?,
-                None => emit_object(&**object, sink)?,
+            Value::Object(object) => match (as_time(self.0), object.data()) {
+                (Some(time), _) => sink.string(&time.rfc3339())?,
+                _ if object.as_any().is::<Version>() => sink.string(&object.display().unwrap_or_default())?,
+                (None, Some(data)) => Shown(&data).emit(sink)?,
+                (None, None) => emit_object(&**object, sink)?,
             },
             other => return Err(unsupported(&other.type_name())),
         }
@@ -116,11 +138,8 @@ fn emit_number<S: Sink>(number: Number, sink: &mut S) -> Result<(), WriteError> 
     Ok(())
 }
 
-/// A struct: its fields in order. One with a text of its own, such as a time or a version, is that text.
+/// A struct: its fields in order.
 fn emit_object<S: Sink>(object: &dyn go_template::Object, sink: &mut S) -> Result<(), WriteError> {
-    if let Some(text) = object.display() {
-        return sink.string(&text);
-    }
     let fields = object.fields();
     sink.begin_mapping(fields.len())?;
     for (name, field) in &fields {

@@ -1,165 +1,216 @@
 //! Go's time layouts: a date is written the way the reference time `Mon Jan 2 15:04:05 MST 2006` is in the layout.
 
-use jiff::Zoned;
+mod parse;
 
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
+use crate::time::{DAYS, MONTHS, Time};
+
+pub(crate) use parse::{latin1, parse, quote};
+
+/// An element of a layout.
+#[derive(Clone, Copy, PartialEq)]
+enum Element {
+    LongMonth,
+    Month,
+    NumMonth,
+    ZeroMonth,
+    LongWeekday,
+    Weekday,
+    Day,
+    UnderDay,
+    ZeroDay,
+    UnderYearDay,
+    ZeroYearDay,
+    Hour,
+    Hour12,
+    ZeroHour12,
+    Minute,
+    ZeroMinute,
+    Second,
+    ZeroSecond,
+    LongYear,
+    Year,
+    Pm,
+    LowerPm,
+    Zone,
+    Offset(Offset),
+    /// The mark, the number of digits, and whether zeros at the end are dropped (nines).
+    Fraction(u8, usize, bool),
+}
+
+/// The form of a zone's offset.
+#[derive(Clone, Copy, PartialEq)]
+struct Offset {
+    /// `Z` stands for UTC.
+    z: bool,
+    colon: bool,
+    parts: Parts,
+}
+
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Parts {
+    Hours,
+    Minutes,
+    Seconds,
+}
+
+/// Fixed elements; of two with the same beginning the longer one comes first.
+const ELEMENTS: [(&str, Element); 24] = [
+    ("January", Element::LongMonth),
+    ("Jan", Element::Month),
+    ("Monday", Element::LongWeekday),
+    ("Mon", Element::Weekday),
+    ("MST", Element::Zone),
+    ("01", Element::ZeroMonth),
+    ("02", Element::ZeroDay),
+    ("03", Element::ZeroHour12),
+    ("04", Element::ZeroMinute),
+    ("05", Element::ZeroSecond),
+    ("06", Element::Year),
+    ("002", Element::ZeroYearDay),
+    ("15", Element::Hour),
+    ("1", Element::NumMonth),
+    ("2006", Element::LongYear),
+    ("2", Element::Day),
+    // "_2006" is an underscore and a year; see `next`.
+    ("_2006", Element::LongYear),
+    ("_2", Element::UnderDay),
+    ("__2", Element::UnderYearDay),
+    ("3", Element::Hour12),
+    ("4", Element::Minute),
+    ("5", Element::Second),
+    ("PM", Element::Pm),
+    ("pm", Element::LowerPm),
 ];
-const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
-/// The elements of a layout, longer ones before their beginnings.
-const ELEMENTS: [&str; 33] = [
-    "January",
-    "Jan",
-    "Monday",
-    "Mon",
-    "MST",
-    "2006",
-    "-07:00:00",
-    "-070000",
-    "-07:00",
-    "-0700",
-    "-07",
-    "Z07:00:00",
-    "Z070000",
-    "Z07:00",
-    "Z0700",
-    "Z07",
-    "002",
-    "01",
-    "02",
-    "03",
-    "04",
-    "05",
-    "06",
-    "__2",
-    "_2006",
-    "_2",
-    "15",
-    "PM",
-    "pm",
-    "1",
-    "2",
-    "3",
-    "4",
+/// Offsets after their `-` or `Z`.
+const OFFSETS: [(&str, bool, Parts); 5] = [
+    ("070000", false, Parts::Seconds),
+    ("07:00:00", true, Parts::Seconds),
+    ("0700", false, Parts::Minutes),
+    ("07:00", true, Parts::Minutes),
+    ("07", false, Parts::Hours),
 ];
 
-/// Formats `time` by `layout`.
-pub(crate) fn format(time: &Zoned, layout: &str) -> String {
-    let mut out = String::new();
-    let mut rest = layout;
-    'next: while let Some(c) = rest.chars().next() {
-        if let Some((text, length)) = fraction(time, rest, layout.len() - rest.len(), layout) {
-            out.push_str(&text);
-            rest = &rest[length..];
+/// The first element of a layout: the text before it, the element, its text, the text after it.
+fn next(layout: &str) -> (&str, Option<Element>, &str, &str) {
+    for (at, byte) in layout.bytes().enumerate() {
+        if !matches!(byte, b'J' | b'M' | b'0'..=b'5' | b'_' | b'P' | b'p' | b'-' | b'Z' | b'.' | b',') {
             continue;
         }
-        for element in ELEMENTS.iter().chain(&["5"]) {
-            // "Jan" begins no other word: "January" came first, "Jane" is a name.
-            let word = matches!(*element, "Jan" | "Mon");
-            let continued = word && rest.as_bytes().get(element.len()).is_some_and(u8::is_ascii_lowercase);
-            if rest.starts_with(element) && !continued {
-                if *element == "_2006" {
-                    out.push('_');
-                    out.push_str(&shown(time, "2006"));
-                } else {
-                    out.push_str(&shown(time, element));
-                }
-                rest = &rest[element.len()..];
-                continue 'next;
-            }
+        let rest = &layout[at..];
+        if let Some((skipped, length, element)) = element_at(rest) {
+            let (start, end) = (at + skipped, at + length);
+            return (&layout[..start], Some(element), &layout[start..end], &layout[end..]);
         }
-        out.push(c);
-        rest = &rest[c.len_utf8()..];
     }
-    out
+    (layout, None, "", "")
 }
 
-/// Fractional seconds: `.000` or `,999` after the seconds, not followed by a digit. Nines drop zeros at the end.
-fn fraction(time: &Zoned, rest: &str, at: usize, layout: &str) -> Option<(String, usize)> {
-    let mark = rest.chars().next().filter(|c| matches!(c, '.' | ','))?;
-    let digit = rest[1..].chars().next().filter(|c| matches!(c, '0' | '9'))?;
-    let count = rest[1..].chars().take_while(|c| *c == digit).count();
-    if rest[1 + count..].starts_with(|c: char| c.is_ascii_digit()) || count > 9 {
-        return None;
+/// The element that `rest` begins with, where in it the element begins and ends.
+fn element_at(rest: &str) -> Option<(usize, usize, Element)> {
+    let bytes = rest.as_bytes();
+    match bytes[0] {
+        b'-' | b'Z' => {
+            let (text, colon, parts) = OFFSETS.iter().find(|(text, ..)| rest[1..].starts_with(text))?;
+            let offset = Offset { z: bytes[0] == b'Z', colon: *colon, parts: *parts };
+            Some((0, 1 + text.len(), Element::Offset(offset)))
+        }
+        mark @ (b'.' | b',') => {
+            let digit = *bytes.get(1).filter(|digit| matches!(digit, b'0' | b'9'))?;
+            let digits = bytes[1..].iter().take_while(|byte| **byte == digit).count();
+            let more = bytes.get(1 + digits).is_some_and(u8::is_ascii_digit);
+            (!more).then_some((0, 1 + digits, Element::Fraction(mark, digits, digit == b'9')))
+        }
+        _ => {
+            let (text, element) = ELEMENTS.iter().find(|(text, element)| {
+                // "Jan" and "Mon" begin other words too.
+                let word = matches!(element, Element::Month | Element::Weekday);
+                let continued = word && bytes.get(text.len()).is_some_and(u8::is_ascii_lowercase);
+                rest.starts_with(text) && !continued
+            })?;
+            Some((usize::from(*text == "_2006"), text.len(), *element))
+        }
     }
-    let after_seconds = layout[..at].ends_with("05") || layout[..at].ends_with('5');
-    if digit == '9' && !after_seconds && at == 0 {
-        return None;
-    }
-    let nanos = format!("{:09}", time.subsec_nanosecond());
-    let digits = &nanos[..count];
-    let digits = if digit == '9' { digits.trim_end_matches('0') } else { digits };
-    let text = if digits.is_empty() { String::new() } else { format!("{mark}{digits}") };
-    Some((text, 1 + count))
 }
 
-fn shown(time: &Zoned, element: &str) -> String {
-    let month = usize::from(time.month().unsigned_abs()).saturating_sub(1) % 12;
-    let day = usize::from(time.weekday().to_monday_zero_offset().unsigned_abs()) % 7;
-    let hour12 = match time.hour() % 12 {
+/// Formats `time` by `layout`.
+pub(crate) fn format(time: &Time, layout: &str) -> String {
+    let mut out = String::with_capacity(layout.len() + 8);
+    let civil = time.civil();
+    let (name, offset) = time.zone.at(time.seconds);
+    let hour12 = match civil.hour % 12 {
         0 => 12,
         hour => hour,
     };
-    match element {
-        "January" => MONTHS[month].to_owned(),
-        "Jan" => MONTHS[month][..3].to_owned(),
-        "Monday" => DAYS[day].to_owned(),
-        "Mon" => DAYS[day][..3].to_owned(),
-        "MST" => abbreviation(time),
-        "2006" => format!("{:04}", time.year()),
-        "06" => format!("{:02}", time.year().rem_euclid(100)),
-        "01" => format!("{:02}", time.month()),
-        "1" => time.month().to_string(),
-        "02" => format!("{:02}", time.day()),
-        "_2" => format!("{:2}", time.day()),
-        "2" => time.day().to_string(),
-        "__2" => format!("{:3}", time.day_of_year()),
-        "002" => format!("{:03}", time.day_of_year()),
-        "15" => format!("{:02}", time.hour()),
-        "03" => format!("{hour12:02}"),
-        "3" => hour12.to_string(),
-        "04" => format!("{:02}", time.minute()),
-        "4" => time.minute().to_string(),
-        "05" => format!("{:02}", time.second()),
-        "5" => time.second().to_string(),
-        "PM" => if time.hour() >= 12 { "PM" } else { "AM" }.to_owned(),
-        "pm" => if time.hour() >= 12 { "pm" } else { "am" }.to_owned(),
-        zone => offset(time, zone),
+    let afternoon = civil.hour >= 12;
+    let mut rest = layout;
+    loop {
+        let (prefix, element, _, suffix) = next(rest);
+        out.push_str(prefix);
+        let Some(element) = element else { return out };
+        rest = suffix;
+        match element {
+            Element::LongMonth => out.push_str(MONTHS[civil.month as usize - 1]),
+            Element::Month => out.push_str(&MONTHS[civil.month as usize - 1][..3]),
+            Element::LongWeekday => out.push_str(DAYS[civil.weekday]),
+            Element::Weekday => out.push_str(&DAYS[civil.weekday][..3]),
+            Element::LongYear => {
+                out.push_str(if civil.year < 0 { "-" } else { "" });
+                out.push_str(&format!("{:04}", civil.year.unsigned_abs()));
+            }
+            Element::Year => out.push_str(&format!("{:02}", civil.year.unsigned_abs() % 100)),
+            Element::ZeroMonth => out.push_str(&format!("{:02}", civil.month)),
+            Element::NumMonth => out.push_str(&civil.month.to_string()),
+            Element::ZeroDay => out.push_str(&format!("{:02}", civil.day)),
+            Element::UnderDay => out.push_str(&format!("{:2}", civil.day)),
+            Element::Day => out.push_str(&civil.day.to_string()),
+            Element::UnderYearDay => out.push_str(&format!("{:3}", civil.yearday)),
+            Element::ZeroYearDay => out.push_str(&format!("{:03}", civil.yearday)),
+            Element::Hour => out.push_str(&format!("{:02}", civil.hour)),
+            Element::ZeroHour12 => out.push_str(&format!("{hour12:02}")),
+            Element::Hour12 => out.push_str(&hour12.to_string()),
+            Element::ZeroMinute => out.push_str(&format!("{:02}", civil.minute)),
+            Element::Minute => out.push_str(&civil.minute.to_string()),
+            Element::ZeroSecond => out.push_str(&format!("{:02}", civil.second)),
+            Element::Second => out.push_str(&civil.second.to_string()),
+            Element::Pm => out.push_str(if afternoon { "PM" } else { "AM" }),
+            Element::LowerPm => out.push_str(if afternoon { "pm" } else { "am" }),
+            Element::Zone if !name.is_empty() => out.push_str(&name),
+            Element::Zone => {
+                push_offset(&mut out, offset, Offset { z: false, colon: false, parts: Parts::Minutes });
+            }
+            Element::Offset(form) => push_offset(&mut out, offset, form),
+            Element::Fraction(mark, digits, trimmed) => {
+                push_fraction(&mut out, time.nanos, mark, digits, trimmed);
+            }
+        }
     }
 }
 
-/// The zone's abbreviation, or its offset where it has none.
-fn abbreviation(time: &Zoned) -> String {
-    let info = time.time_zone().to_offset_info(time.timestamp());
-    let name = info.abbreviation();
-    if name.starts_with(['+', '-']) || name.is_empty() { offset(time, "-07") } else { name.to_owned() }
+fn push_offset(out: &mut String, offset: i32, form: Offset) {
+    if form.z && offset == 0 {
+        out.push('Z');
+        return;
+    }
+    // Go takes the sign from the whole minutes.
+    out.push(if offset / 60 < 0 { '-' } else { '+' });
+    let seconds = offset.unsigned_abs();
+    let colon = if form.colon { ":" } else { "" };
+    out.push_str(&format!("{:02}", seconds / 3600));
+    if form.parts >= Parts::Minutes {
+        out.push_str(&format!("{colon}{:02}", seconds / 60 % 60));
+    }
+    if form.parts >= Parts::Seconds {
+        out.push_str(&format!("{colon}{:02}", seconds % 60));
+    }
 }
 
-fn offset(time: &Zoned, element: &str) -> String {
-    let seconds = time.offset().seconds();
-    if element.starts_with('Z') && seconds == 0 {
-        return "Z".to_owned();
-    }
-    let sign = if seconds < 0 { '-' } else { '+' };
-    let seconds = seconds.unsigned_abs();
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    match element.trim_start_matches(['Z', '-']) {
-        "07" => format!("{sign}{hours:02}"),
-        "0700" => format!("{sign}{hours:02}{minutes:02}"),
-        "07:00" => format!("{sign}{hours:02}:{minutes:02}"),
-        "070000" => format!("{sign}{hours:02}{minutes:02}{seconds:02}"),
-        _ => format!("{sign}{hours:02}:{minutes:02}:{seconds:02}"),
+fn push_fraction(out: &mut String, nanos: u32, mark: u8, digits: usize, trimmed: bool) {
+    let all = format!("{nanos:09}");
+    let shown = &all[..digits.min(9)];
+    let shown = if trimmed { shown.trim_end_matches('0') } else { shown };
+    if !(trimmed && shown.is_empty()) {
+        out.push(char::from(mark));
+        out.push_str(shown);
     }
 }

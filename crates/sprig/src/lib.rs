@@ -1,9 +1,12 @@
 //! The functions of [Sprig](https://masterminds.github.io/sprig/) 3.3 for [`go_template`], with Go's casting rules and
 //! error texts.
 //!
-//! [`functions`] gives the table. Time and randomness come from the caller, as [`Clock`] and [`Random`]: nothing in
-//! here reads a clock, the environment, or the network. Functions whose cost grows with their arguments are charged to
-//! the executor's budgets.
+//! [`functions`] gives the table. Time and randomness come from the caller, as [`Clock`] and [`Random`]; the environment
+//! and the name service do too, if a [`Host`] is to have them. Functions whose cost grows with their arguments, or is
+//! large to begin with, are charged to the executor's budgets.
+//!
+//! Invariants: no clock, environment, network or file system; the same arguments, time and random bytes give the same
+//! result; no panic on any input. What differs from Sprig is listed in COMPATIBILITY.md.
 //!
 //! ```
 //! use std::rc::Rc;
@@ -32,20 +35,28 @@
 mod args;
 mod case;
 mod cast;
+mod certificates;
 mod dates;
+mod decimal;
 mod defaults;
 mod dicts;
+mod duration;
 mod encoding;
 mod equal;
+mod host;
 mod json;
+mod keys;
 mod layout;
 mod lists;
 mod numbers;
+mod passwords;
 mod paths;
 mod pattern;
+mod pem;
 mod random;
 mod regexes;
 mod strings;
+mod time;
 mod types;
 mod urls;
 mod version;
@@ -70,32 +81,114 @@ pub trait Random {
     fn fill(&self, bytes: &mut [u8]);
 }
 
+/// The process's environment.
+pub trait Environment {
+    /// The variable of this name, if it is set.
+    fn variable(&self, name: &str) -> Option<String>;
+}
+
+/// The name service.
+pub trait Resolver {
+    /// The addresses of a host name, as text; none if it has none or the service does not answer. Called from within an
+    /// execution, so it should not wait long.
+    fn lookup(&self, name: &str) -> Vec<String>;
+}
+
 /// A function of the table and its name.
 type Entry = (&'static str, Func);
 
-/// The function table. `env`, `expandenv` and `getHostByName` are not in it: they would read the host's secrets.
-pub fn functions(clock: Rc<dyn Clock>, random: Rc<dyn Random>) -> Funcs {
-    let mut funcs = Funcs::new();
-    let tables = [
-        case::table(),
-        dates::table(clock),
-        defaults::table(),
-        dicts::table(),
-        encoding::table(),
-        json::table(),
-        lists::table(),
-        numbers::table(),
-        paths::table(),
-        random::table(random),
-        regexes::table(),
-        strings::table(),
-        types::table(),
-        urls::table(),
-        version::table(),
-        words::table(),
-    ];
-    for (name, func) in tables.into_iter().flatten() {
-        funcs.insert(name, func);
+/// What functions may use of the world outside. Without a port there are no functions that need it: a template that names
+/// one does not parse (`function "env" not defined`).
+///
+/// ```
+/// use std::rc::Rc;
+///
+/// # struct Fixed;
+/// # impl sprig::Clock for Fixed {
+/// #     fn now(&self) -> (i64, u32) {
+/// #         (0, 0)
+/// #     }
+/// # }
+/// # impl sprig::Random for Fixed {
+/// #     fn fill(&self, bytes: &mut [u8]) {
+/// #         bytes.fill(7);
+/// #     }
+/// # }
+/// struct Process;
+/// impl sprig::Environment for Process {
+///     fn variable(&self, name: &str) -> Option<String> {
+///         std::env::var(name).ok()
+///     }
+/// }
+///
+/// let host = sprig::Host::new(Rc::new(Fixed), Rc::new(Fixed));
+/// assert!(host.functions().get("env").is_none());
+/// let host = host.with_environment(Rc::new(Process));
+/// assert!(host.functions().get("env").is_some());
+/// ```
+#[derive(Clone)]
+pub struct Host {
+    clock: Rc<dyn Clock>,
+    random: Rc<dyn Random>,
+    environment: Option<Rc<dyn Environment>>,
+    resolver: Option<Rc<dyn Resolver>>,
+}
+
+impl Host {
+    /// A host that has the time and randomness only.
+    pub fn new(clock: Rc<dyn Clock>, random: Rc<dyn Random>) -> Self {
+        Host { clock, random, environment: None, resolver: None }
     }
-    funcs
+
+    /// Adds `env` and `expandenv`. Environments hold secrets: give it to templates that may see them all.
+    #[must_use]
+    pub fn with_environment(mut self, environment: Rc<dyn Environment>) -> Self {
+        self.environment = Some(environment);
+        self
+    }
+
+    /// Adds `getHostByName`.
+    #[must_use]
+    pub fn with_resolver(mut self, resolver: Rc<dyn Resolver>) -> Self {
+        self.resolver = Some(resolver);
+        self
+    }
+
+    /// The function table.
+    pub fn functions(&self) -> Funcs {
+        let mut funcs = Funcs::new();
+        let tables = [
+            case::table(),
+            certificates::table(&self.clock, &self.random),
+            dates::table(self.clock.clone()),
+            decimal::table(),
+            defaults::table(),
+            dicts::table(),
+            encoding::table(),
+            json::table(),
+            lists::table(),
+            numbers::table(),
+            passwords::table(&self.random),
+            paths::table(),
+            random::table(self.random.clone()),
+            regexes::table(),
+            strings::table(),
+            types::table(),
+            urls::table(),
+            version::table(),
+            words::table(),
+            self.environment.clone().map(host::environment).unwrap_or_default(),
+            self.resolver.clone().map(|port| host::resolver(port, self.random.clone())).unwrap_or_default(),
+        ];
+        for (name, func) in tables.into_iter().flatten() {
+            funcs.insert(name, func);
+        }
+        funcs
+    }
+}
+
+/// The function table of a host that has the time and randomness only: all of Sprig's functions but `env`, `expandenv` and
+/// `getHostByName`. Short for [`Host::functions`].
+pub fn functions(clock: Rc<dyn Clock>, random: Rc<dyn Random>) -> Funcs {
+    Host::new(clock, random).functions()
 }

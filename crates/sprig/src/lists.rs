@@ -141,8 +141,16 @@ fn slice(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
 
 fn chunk(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
     let items = elements(exec, &args[1], "Cannot chunk type")?;
-    let Some(size) = usize::try_from(int(args, 0)).ok().filter(|size| *size > 0) else {
-        return Err("runtime error: makeslice: len out of range".into());
+    let size = int(args, 0);
+    let Some(size) = usize::try_from(size).ok().filter(|size| *size > 0) else {
+        // Sprig's arithmetic on a negative size comes out at no chunk, or at the one item.
+        return match items.len() as i64 - 1 {
+            0 if size < -1 => Ok(List::typed(Type::List(&Type::ANY_LIST), vec![list(items)]).into()),
+            last if last > 0 && size < 0 && last as u64 <= size.unsigned_abs() => {
+                Ok(List::typed(Type::List(&Type::ANY_LIST), Vec::new()).into())
+            }
+            _ => Err("runtime error: makeslice: len out of range".into()),
+        };
     };
     let chunks = items.chunks(size).map(|chunk| list(chunk.to_vec()));
     Ok(List::typed(Type::List(&Type::ANY_LIST), chunks.collect()).into())

@@ -10,7 +10,7 @@ const ANY: Type = Type::Any;
 
 pub(crate) fn table() -> Vec<Entry> {
     vec![
-        ("atoi", Func::new(&[Type::String], |_, a| Ok(Value::Int(atoi(&text(a, 0)))))),
+        ("atoi", Func::new(&[Type::String], |_, a| Ok(Value::Int(parse_decimal(&text(a, 0)))))),
         ("int", Func::new(&[ANY], |_, a| Ok(Value::Int(to_int(&a[0]))))),
         ("int64", Func::new(&[ANY], |_, a| Ok(Value::Int64(to_int(&a[0]))))),
         ("float64", Func::new(&[ANY], |_, a| Ok(Value::Float64(to_float(&a[0]))))),
@@ -24,8 +24,8 @@ pub(crate) fn table() -> Vec<Entry> {
         ("max", Func::variadic(&[ANY, ANY], |_, a| Ok(Value::Int64(fold(i64::MIN, a, i64::max))))),
         ("biggest", Func::variadic(&[ANY, ANY], |_, a| Ok(Value::Int64(fold(i64::MIN, a, i64::max))))),
         ("min", Func::variadic(&[ANY, ANY], |_, a| Ok(Value::Int64(fold(i64::MAX, a, i64::min))))),
-        ("maxf", Func::variadic(&[ANY, ANY], |_, a| Ok(Value::Float64(fold_floats(a, f64::max))))),
-        ("minf", Func::variadic(&[ANY, ANY], |_, a| Ok(Value::Float64(fold_floats(a, f64::min))))),
+        ("maxf", Func::variadic(&[ANY, ANY], |_, a| Ok(Value::Float64(fold_floats(a, maximum))))),
+        ("minf", Func::variadic(&[ANY, ANY], |_, a| Ok(Value::Float64(fold_floats(a, minimum))))),
         ("ceil", Func::new(&[ANY], |_, a| Ok(Value::Float64(to_float(&a[0]).ceil())))),
         ("floor", Func::new(&[ANY], |_, a| Ok(Value::Float64(to_float(&a[0]).floor())))),
         ("round", Func::variadic(&[ANY, Type::Int, Type::Float64], |_, a| Ok(Value::Float64(round(a))))),
@@ -41,8 +41,9 @@ pub(crate) fn table() -> Vec<Entry> {
     ]
 }
 
-/// `strconv.Atoi` without its error: zero for what is no number, the limit for what is too large.
-fn atoi(text: &str) -> i64 {
+/// `strconv.Atoi` and `ParseInt` to base 10 without their error: zero for what is no number, the limit for what is too
+/// large.
+pub(crate) fn parse_decimal(text: &str) -> i64 {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return 0;
@@ -57,6 +58,24 @@ fn to_decimal(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
 
 fn fold(start: i64, args: &[Value], combine: fn(i64, i64) -> i64) -> i64 {
     args.iter().map(to_int).fold(start, combine)
+}
+
+/// `math.Max`: an infinity, or not a number, before the larger one; zero before negative zero.
+fn maximum(a: f64, b: f64) -> f64 {
+    if a == f64::INFINITY || b == f64::INFINITY {
+        f64::INFINITY
+    } else if a.is_nan() || b.is_nan() {
+        f64::NAN
+    } else if a == 0.0 && b == 0.0 {
+        if a.is_sign_negative() { b } else { a }
+    } else {
+        a.max(b)
+    }
+}
+
+/// `math.Min`.
+fn minimum(a: f64, b: f64) -> f64 {
+    -maximum(-a, -b)
 }
 
 fn fold_floats(args: &[Value], combine: fn(f64, f64) -> f64) -> f64 {

@@ -1,24 +1,54 @@
 //! Go's regular expressions (RE2) in the syntax of the `regex` crate.
 //!
 //! Both are descended from RE2 and accept nearly the same; what differs is translated: `\d`, `\w`, `\s` and `\b` are ASCII
-//! in Go, a `{` that begins no repetition is itself, classes do not nest, `\Q…\E` quotes, `\101` is octal.
+//! in Go, a `{` that begins no repetition is itself, classes do not nest, `\Q…\E` quotes, `\101` is octal, several groups
+//! may have one name. The complaints are those of Go's `regexp/syntax`, without `error parsing regexp: `.
 
-/// `pattern` for the `regex` crate, or Go's complaint (without `error parsing regexp: `).
-pub(crate) fn translate(pattern: &str) -> Result<String, String> {
-    let mut translator =
-        Translator { rest: pattern, whole: pattern, out: String::new(), depth: 0, operand: false };
+mod class;
+mod escape;
+
+/// Repetitions inside of repetitions come to no more than this.
+const MAX_REPEAT: u32 = 1000;
+
+/// An expression in the other syntax.
+pub(crate) struct Translated {
+    pub(crate) pattern: String,
+    /// The groups' names, the first group's first; empty for those without.
+    pub(crate) names: Vec<String>,
+}
+
+/// Translates `pattern`, or gives Go's complaint.
+pub(crate) fn translate(pattern: &str) -> Result<Translated, String> {
+    let mut translator = Translator {
+        rest: pattern,
+        whole: pattern,
+        out: String::with_capacity(pattern.len() + 16),
+        names: Vec::new(),
+        open: Vec::new(),
+        operand: None,
+        heaviest: 1,
+        repeated: None,
+    };
     translator.run()?;
-    Ok(translator.out)
+    Ok(Translated { pattern: translator.out, names: translator.names })
 }
 
 struct Translator<'p> {
     rest: &'p str,
     whole: &'p str,
     out: String,
-    depth: usize,
-    /// Whether something that can be repeated came just before.
-    operand: bool,
+    names: Vec<String>,
+    /// For each open group, the heaviest repetition before it.
+    open: Vec<u32>,
+    /// What came just before, if it can be repeated: how often its repetitions repeat.
+    operand: Option<u32>,
+    /// The heaviest operand of the group.
+    heaviest: u32,
+    /// If a repetition came just before, the text from its operator on.
+    repeated: Option<&'p str>,
 }
+
+type Step = Result<(), String>;
 
 impl<'p> Translator<'p> {
     fn next(&mut self) -> Option<char> {
@@ -27,233 +57,161 @@ impl<'p> Translator<'p> {
         Some(c)
     }
 
-    fn literal(&mut self, c: char) {
-        literal(&mut self.out, c);
-        self.operand = true;
+    /// What has been read since `before`.
+    fn since(&self, before: &'p str) -> &'p str {
+        &before[..before.len() - self.rest.len()]
     }
 
-    fn run(&mut self) -> Result<(), String> {
+    fn operand(&mut self, weight: u32) {
+        self.operand = Some(weight);
+        self.heaviest = self.heaviest.max(weight);
+    }
+
+    fn literal(&mut self, c: char) {
+        literal(&mut self.out, c);
+        self.operand(1);
+    }
+
+    fn run(&mut self) -> Step {
         loop {
             let before = self.rest;
             let Some(c) = self.next() else { break };
+            let repeats = matches!(c, '*' | '+' | '?') || c == '{' && repetition(before).is_some();
+            if !repeats {
+                self.repeated = None;
+            }
             match c {
                 '\\' => self.escape(before)?,
                 '[' => self.class(before)?,
                 '(' => self.open(before)?,
                 ')' => {
-                    if self.depth == 0 {
-                        return Err(format!("unexpected ): `{}`", self.whole));
-                    }
-                    self.depth -= 1;
+                    let outer = self.open.pop().ok_or_else(|| format!("unexpected ): `{}`", self.whole))?;
                     self.out.push(')');
-                    self.operand = true;
+                    let weight = self.heaviest;
+                    self.heaviest = outer;
+                    self.operand(weight);
                 }
                 '|' => {
                     self.out.push('|');
-                    self.operand = false;
+                    self.operand = None;
                 }
-                '*' | '+' | '?' => {
-                    let length = 1 + usize::from(self.rest.starts_with('?'));
-                    self.repeat(&before[..length])?;
-                }
+                '*' | '+' | '?' => self.repeat(before, 1, None)?,
                 '{' => match repetition(before) {
-                    Some(length) => self.repeat(&before[..length])?,
+                    Some((length, counts)) => self.repeat(before, length, Some(counts))?,
                     None => self.literal('{'),
                 },
                 '^' | '$' | '.' => {
                     self.out.push(c);
-                    self.operand = true;
+                    self.operand(1);
                 }
                 c => self.literal(c),
             }
         }
-        if self.depth > 0 {
+        if !self.open.is_empty() {
             return Err(format!("missing closing ): `{}`", self.whole));
         }
         Ok(())
     }
 
-    fn repeat(&mut self, operator: &str) -> Result<(), String> {
-        if !self.operand {
-            // Go shows the operator without the question mark of a lazy one.
-            let shown = if operator.len() > 1 { operator.trim_end_matches('?') } else { operator };
-            let shown = if shown.is_empty() { "?" } else { shown };
-            return Err(format!("missing argument to repetition operator: `{shown}`"));
+    /// A repetition, whose operator is `length` bytes long without the mark of a lazy one.
+    fn repeat(&mut self, before: &'p str, length: usize, counts: Option<Counts>) -> Step {
+        if counts.is_some_and(|counts| !counts.are_valid()) {
+            return Err(format!("invalid repeat count: `{}`", &before[..length]));
         }
-        self.out.push_str(operator);
-        let skip = operator.len() - 1;
-        self.rest = &self.rest[skip..];
+        let lazy = before[length..].starts_with('?');
+        let operator = &before[..length + usize::from(lazy)];
+        self.rest = &before[operator.len()..];
         // "a**" is refused; "(a*)*" is not.
-        let doubled = self.rest.starts_with(['*', '+', '?']);
-        if doubled || repetition(self.rest).is_some() {
-            let next = repetition(self.rest).unwrap_or(1);
-            return Err(format!("invalid nested repetition operator: `{operator}{}`", &self.rest[..next]));
+        if let Some(last) = self.repeated {
+            return Err(format!("invalid nested repetition operator: `{}`", self.since(last)));
         }
+        let Some(weight) = self.operand else {
+            return Err(format!("missing argument to repetition operator: `{operator}`"));
+        };
+        self.out.push_str(operator);
+        if let Some(counts) = counts {
+            let times = counts.max.unwrap_or(counts.min);
+            let weight = weight.saturating_mul(times.max(1));
+            if times >= 2 && weight > MAX_REPEAT {
+                return Err(format!("invalid repeat count: `{operator}`"));
+            }
+            self.operand(weight);
+        }
+        self.repeated = Some(before);
         Ok(())
     }
 
-    fn open(&mut self, before: &'p str) -> Result<(), String> {
-        self.depth += 1;
-        self.operand = false;
-        self.out.push('(');
-        let Some(flags) = self.rest.strip_prefix('?') else {
+    fn open(&mut self, before: &'p str) -> Step {
+        if !self.rest.starts_with('?') {
+            self.names.push(String::new());
+            self.enter("(");
             return Ok(());
-        };
-        let named = flags.strip_prefix("P<").or_else(|| flags.strip_prefix('<'));
-        let end = if named.is_some() { flags.find('>') } else { flags.find([':', ')']) };
-        let valid = end.filter(|end| match named {
-            Some(_) => !flags.starts_with("<=") && !flags.starts_with("<!"),
-            None => flags[..*end].chars().all(|c| matches!(c, 'i' | 'm' | 's' | 'U' | '-')),
-        });
-        let Some(end) = valid else {
-            let length = 3.min(before.len());
-            let shown = before.get(..length).unwrap_or(before);
-            return Err(format!("invalid or unsupported Perl syntax: `{shown}`"));
-        };
-        self.out.push('?');
-        self.out.push_str(&flags[..=end]);
-        self.rest = &flags[end + 1..];
-        if flags[end..].starts_with(')') {
-            self.depth -= 1;
         }
+        let name_at = if before.len() > 4 && before.starts_with("(?P<") {
+            Some(4)
+        } else if before.len() > 3 && before.starts_with("(?<") {
+            Some(3)
+        } else {
+            None
+        };
+        let Some(name_at) = name_at else {
+            return self.flags(before);
+        };
+        let Some(end) = before.find('>') else {
+            return Err(format!("invalid named capture: `{before}`"));
+        };
+        let name = before.get(name_at..end).unwrap_or("");
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            return Err(format!("invalid named capture: `{}`", &before[..=end]));
+        }
+        // The names are kept aside: one of them may be that of several groups.
+        self.names.push(name.to_owned());
+        self.rest = &before[end + 1..];
+        self.enter("(");
         Ok(())
     }
 
-    fn escape(&mut self, before: &'p str) -> Result<(), String> {
-        let Some(c) = self.next() else {
-            return Err("trailing backslash at end of expression: ``".to_owned());
-        };
-        self.operand = true;
-        match c {
-            'd' => self.out.push_str("[0-9]"),
-            'D' => self.out.push_str("[^0-9]"),
-            'w' => self.out.push_str("[0-9A-Za-z_]"),
-            'W' => self.out.push_str("[^0-9A-Za-z_]"),
-            's' => self.out.push_str("[\\t\\n\\x0C\\r ]"),
-            'S' => self.out.push_str("[^\\t\\n\\x0C\\r ]"),
-            'b' => self.out.push_str("(?-u:\\b)"),
-            'B' => self.out.push_str("(?-u:\\B)"),
-            'A' | 'z' => {
-                self.out.push('\\');
-                self.out.push(c);
-            }
-            'Q' => {
-                let (quoted, rest) = self.rest.split_once("\\E").unwrap_or((self.rest, ""));
-                quoted.chars().for_each(|c| self.literal(c));
-                self.rest = rest;
-            }
-            'p' | 'P' => self.property(c),
-            _ => {
-                let c = self.character(c, before)?;
-                self.literal(c);
-            }
-        }
-        Ok(())
+    fn enter(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.open.push(self.heaviest);
+        self.heaviest = 1;
+        self.operand = None;
     }
 
-    fn property(&mut self, c: char) {
-        self.out.push('\\');
-        self.out.push(c);
-        let length = match self.rest.find('}') {
-            Some(end) if self.rest.starts_with('{') => end + 1,
-            _ => self.rest.chars().next().map_or(0, char::len_utf8),
-        };
-        self.out.push_str(&self.rest[..length]);
-        self.rest = &self.rest[length..];
-    }
-
-    /// The character that an escape stands for, `c` being what follows the backslash.
-    fn character(&mut self, c: char, before: &'p str) -> Result<char, String> {
-        let invalid = |rest: &str| {
-            let length = before.len() - rest.len();
-            Err(format!("invalid escape sequence: `{}`", &before[..length]))
-        };
-        let code = match c {
-            'a' => 7,
-            'f' => 12,
-            'n' => 10,
-            'r' => 13,
-            't' => 9,
-            'v' => 11,
-            '0'..='7' if c == '0' || self.rest.starts_with(|c: char| c.is_digit(8)) => {
-                let more = self.rest.chars().take(2).take_while(|c| c.is_digit(8)).count();
-                let digits = format!("{c}{}", &self.rest[..more]);
-                self.rest = &self.rest[more..];
-                u32::from_str_radix(&digits, 8).unwrap_or(0)
-            }
-            'x' => {
-                let (digits, length) = match self.rest.strip_prefix('{') {
-                    Some(braced) => match braced.find('}') {
-                        Some(end) => (&braced[..end], end + 2),
-                        None => return invalid(self.rest),
-                    },
-                    None => (self.rest.get(..2).unwrap_or(""), 2),
-                };
-                let Ok(code) = u32::from_str_radix(digits, 16) else {
-                    return invalid(self.rest);
-                };
-                self.rest = &self.rest[length..];
-                code
-            }
-            c if c.is_ascii() && !c.is_ascii_alphanumeric() => u32::from(c),
-            _ => return invalid(self.rest),
-        };
-        match char::from_u32(code) {
-            Some(c) => Ok(c),
-            None => invalid(self.rest),
-        }
-    }
-
-    fn class(&mut self, before: &'p str) -> Result<(), String> {
-        self.operand = true;
-        self.out.push('[');
-        if let Some(rest) = self.rest.strip_prefix('^') {
-            self.out.push('^');
-            self.rest = rest;
-        }
-        let mut first = true;
+    /// `(?i-s)` and `(?i-s:`.
+    fn flags(&mut self, before: &'p str) -> Step {
+        self.rest = &before[2..];
+        let (mut on, mut off, mut negative, mut seen) = (String::new(), String::new(), false, false);
         loop {
-            let at = self.rest;
-            let Some(c) = self.next() else {
-                return Err(format!("missing closing ]: `{before}`"));
-            };
-            match c {
-                ']' if !first => break,
-                '[' if self.rest.starts_with(':') && self.rest.contains(":]") => {
-                    let end = self.rest.find(":]").map_or(0, |end| end + 2);
-                    self.out.push('[');
-                    self.out.push_str(&self.rest[..end]);
-                    self.rest = &self.rest[end..];
+            match self.next() {
+                Some(c @ ('i' | 'm' | 's' | 'U')) => {
+                    seen = true;
+                    let flags = if negative { &mut off } else { &mut on };
+                    if !flags.contains(c) {
+                        flags.push(c);
+                    }
                 }
-                // Between two characters a hyphen makes a range; elsewhere it is itself.
-                '-' if !first && !self.rest.starts_with(']') => self.out.push('-'),
-                '\\' => self.class_escape(at)?,
-                c => literal(&mut self.out, c),
-            }
-            first = false;
-        }
-        self.out.push(']');
-        Ok(())
-    }
-
-    fn class_escape(&mut self, before: &'p str) -> Result<(), String> {
-        let Some(c) = self.next() else {
-            return Err("trailing backslash at end of expression: ``".to_owned());
-        };
-        match c {
-            'd' => self.out.push_str("0-9"),
-            'w' => self.out.push_str("0-9A-Za-z_"),
-            's' => self.out.push_str("\\t\\n\\x0C\\r "),
-            'D' => self.out.push_str("[^0-9]"),
-            'W' => self.out.push_str("[^0-9A-Za-z_]"),
-            'S' => self.out.push_str("[^\\t\\n\\x0C\\r ]"),
-            'p' | 'P' => self.property(c),
-            _ => {
-                let c = self.character(c, before)?;
-                literal(&mut self.out, c);
+                Some('-') if !negative => (negative, seen) = (true, false),
+                Some(c @ (':' | ')')) if seen || !negative => {
+                    // Of a flag that is set and unset, the latter counts.
+                    on.retain(|flag| !off.contains(flag));
+                    let off = if off.is_empty() { String::new() } else { format!("-{off}") };
+                    if c == ':' {
+                        self.enter(&format!("(?{on}{off}:"));
+                    } else {
+                        self.operand = None;
+                        if !on.is_empty() || !off.is_empty() {
+                            self.out.push_str(&format!("(?{on}{off})"));
+                        }
+                    }
+                    return Ok(());
+                }
+                _ => {
+                    let shown = self.since(before);
+                    return Err(format!("invalid or unsupported Perl syntax: `{shown}`"));
+                }
             }
         }
-        Ok(())
     }
 }
 
@@ -266,15 +224,37 @@ fn literal(out: &mut String, c: char) {
     }
 }
 
-/// The length of `{2}`, `{2,}` or `{2,3}`, with `?`, at the start of `text`.
-fn repetition(text: &str) -> Option<usize> {
+/// At least so often, at most so often.
+#[derive(Clone, Copy)]
+struct Counts {
+    min: u32,
+    /// Nothing for no limit.
+    max: Option<u32>,
+}
+
+impl Counts {
+    fn are_valid(self) -> bool {
+        self.min <= MAX_REPEAT && self.max.is_none_or(|max| max <= MAX_REPEAT && self.min <= max)
+    }
+}
+
+/// The length of `{2}`, `{2,}` or `{2,3}` at the start of `text`, and the numbers.
+fn repetition(text: &str) -> Option<(usize, Counts)> {
     let body = text.strip_prefix('{')?;
     let end = body.find('}')?;
-    let (min, max) = body[..end].split_once(',').unwrap_or((&body[..end], ""));
-    let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
-    if min.is_empty() || !digits(min) || !digits(max) {
-        return None;
-    }
-    let length = end + 2;
-    Some(length + usize::from(text[length..].starts_with('?')))
+    let number = |digits: &str| {
+        let valid = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        // A number does not begin with a zero, unless it is that.
+        let valid = valid && (digits.len() == 1 || !digits.starts_with('0'));
+        valid.then(|| digits.parse::<u32>().unwrap_or(u32::MAX))
+    };
+    let (min, max) = match body[..end].split_once(',') {
+        None => {
+            let exact = number(&body[..end])?;
+            (exact, Some(exact))
+        }
+        Some((min, "")) => (number(min)?, None),
+        Some((min, max)) => (number(min)?, Some(number(max)?)),
+    };
+    Some((end + 2, Counts { min, max }))
 }

@@ -33,6 +33,9 @@ pub(crate) fn table(random: Rc<dyn Random>) -> Vec<Entry> {
         (
             "randBytes",
             Func::new(&[Type::Int], move |exec, args| {
+                if int(args, 0) < 0 {
+                    return Err("runtime error: makeslice: len out of range".into());
+                }
                 let mut buffer = vec![0; charged(exec, int(args, 0))?];
                 bytes.fill(&mut buffer);
                 made(exec, base64_encode(&buffer))
@@ -61,7 +64,7 @@ fn charged(exec: &mut Executor<'_>, count: i64) -> Result<usize, FuncError> {
 }
 
 /// Uniform below `bound`, which is not zero.
-fn below(random: &dyn Random, bound: u64) -> u64 {
+pub(crate) fn below(random: &dyn Random, bound: u64) -> u64 {
     // Values from the incomplete last stretch would favour small results.
     let limit = u64::MAX - u64::MAX % bound;
     loop {

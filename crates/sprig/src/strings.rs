@@ -3,46 +3,46 @@
 use go_template::{Executor, Func, FuncError, List, Map, Str, Type, Value, quote_bytes};
 
 use crate::Entry;
-use crate::args::{Answer, int, made, str, strval, text, text_func};
+use crate::args::{Answer, first_char, int, made, part_of, str, strval, text, trimmed};
 use crate::types::strings;
 
 const S: Type = Type::String;
 
 pub(crate) fn table() -> Vec<Entry> {
     let trim_all = || {
-        Func::new(&[S, S], |exec, a| {
-            let cut = text(a, 0);
-            made(exec, text(a, 1).trim_matches(|c| cut.contains(c)))
+        Func::new(&[S, S], |_, a| {
+            let (cut, whole) = (text(a, 0), str(a, 1));
+            Ok(part_of(whole, trimmed(whole, |c| cut.contains(c))))
         })
     };
     vec![
-        ("trunc", Func::new(&[Type::Int, S], |_, a| Ok(trunc(int(a, 0), &str(a, 1)).into()))),
+        ("trunc", Func::new(&[Type::Int, S], |_, a| Ok(trunc(int(a, 0), str(a, 1)).into()))),
         ("substr", Func::new(&[Type::Int, Type::Int, S], substr)),
-        ("trim", text_func(|text| text.trim().to_owned())),
+        ("trim", Func::new(&[S], |_, a| Ok(part_of(str(a, 0), trimmed(str(a, 0), char::is_whitespace))))),
         ("trimAll", trim_all()),
         ("trimall", trim_all()),
         (
             "trimSuffix",
             Func::new(&[S, S], |_, a| {
                 let (suffix, text) = (str(a, 0), str(a, 1));
-                Ok(text.strip_suffix(&*suffix).map_or_else(|| text.clone(), Str::from).into())
+                Ok(text.strip_suffix(&**suffix).map_or_else(|| text.clone(), Str::from).into())
             }),
         ),
         (
             "trimPrefix",
             Func::new(&[S, S], |_, a| {
                 let (prefix, text) = (str(a, 0), str(a, 1));
-                Ok(text.strip_prefix(&*prefix).map_or_else(|| text.clone(), Str::from).into())
+                Ok(text.strip_prefix(&**prefix).map_or_else(|| text.clone(), Str::from).into())
             }),
         ),
-        ("contains", Func::new(&[S, S], |_, a| Ok(find(&str(a, 1), &str(a, 0)).is_some().into()))),
-        ("hasPrefix", Func::new(&[S, S], |_, a| Ok(str(a, 1).starts_with(&str(a, 0)).into()))),
-        ("hasSuffix", Func::new(&[S, S], |_, a| Ok(str(a, 1).ends_with(&str(a, 0)).into()))),
+        ("contains", Func::new(&[S, S], |_, a| Ok(find(str(a, 1), str(a, 0)).is_some().into()))),
+        ("hasPrefix", Func::new(&[S, S], |_, a| Ok(str(a, 1).starts_with(str(a, 0)).into()))),
+        ("hasSuffix", Func::new(&[S, S], |_, a| Ok(str(a, 1).ends_with(str(a, 0)).into()))),
         ("repeat", Func::new(&[Type::Int, S], repeat)),
         (
             "replace",
             Func::new(&[S, S, S], |exec, a| {
-                let result = replace(exec, &str(a, 2), &str(a, 0), &str(a, 1))?;
+                let result = replace(exec, str(a, 2), str(a, 0), str(a, 1))?;
                 made(exec, result)
             }),
         ),
@@ -53,27 +53,29 @@ pub(crate) fn table() -> Vec<Entry> {
         ("cat", Func::variadic(&[Type::Any], cat)),
         (
             "plural",
-            Func::new(&[S, S, Type::Int], |_, a| Ok(str(a, if int(a, 2) == 1 { 0 } else { 1 }).into())),
+            Func::new(&[S, S, Type::Int], |_, a| {
+                Ok(str(a, if int(a, 2) == 1 { 0 } else { 1 }).clone().into())
+            }),
         ),
         ("join", Func::new(&[S, Type::Any], join)),
         (
             "split",
             Func::new(&[S, S], |exec, a| {
-                let parts = split(exec, &str(a, 1), &str(a, 0), None)?;
+                let parts = split(exec, str(a, 1), str(a, 0), None)?;
                 Ok(numbered(parts))
             }),
         ),
         (
             "splitn",
             Func::new(&[S, Type::Int, S], |exec, a| {
-                let parts = split(exec, &str(a, 2), &str(a, 0), Some(int(a, 1)))?;
+                let parts = split(exec, str(a, 2), str(a, 0), Some(int(a, 1)))?;
                 Ok(numbered(parts))
             }),
         ),
         (
             "splitList",
             Func::new(&[S, S], |exec, a| {
-                Ok(List::of_strings(split(exec, &str(a, 1), &str(a, 0), None)?).into())
+                Ok(List::of_strings(split(exec, str(a, 1), str(a, 0), None)?).into())
             }),
         ),
     ]
@@ -109,10 +111,10 @@ fn substr(_: &mut Executor<'_>, args: &[Value]) -> Answer {
         if end < 0 {
             return Err(format!("runtime error: slice bounds out of range [:{end}]").into());
         }
-        return Ok(cut(&text, 0, end)?.into());
+        return Ok(cut(text, 0, end)?.into());
     }
     let end = if end < 0 || end > len { len } else { end };
-    Ok(cut(&text, start, end)?.into())
+    Ok(cut(text, start, end)?.into())
 }
 
 fn repeat(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
@@ -120,7 +122,8 @@ fn repeat(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
     let Ok(count) = usize::try_from(int(args, 0)) else {
         return Err("strings: negative Repeat count".into());
     };
-    let Some(size) = count.checked_mul(text.len()) else {
+    let size = count.checked_mul(text.len()).filter(|size| i64::try_from(*size).is_ok());
+    let Some(size) = size else {
         return Err("strings: Repeat output length overflow".into());
     };
     exec.charge_bytes(size as u64)?;
@@ -145,9 +148,10 @@ fn replace(exec: &mut Executor<'_>, text: &[u8], old: &[u8], new: &[u8]) -> Resu
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     if old.is_empty() {
-        for chunk in String::from_utf8_lossy(text).chars() {
+        while let Some((_, length)) = first_char(rest) {
             out.extend_from_slice(new);
-            out.extend_from_slice(chunk.encode_utf8(&mut [0; 4]).as_bytes());
+            out.extend_from_slice(&rest[..length]);
+            rest = &rest[length..];
             if out.len() as u64 > room {
                 break;
             }
@@ -194,7 +198,12 @@ fn quote(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
         if !out.is_empty() {
             out.push(b' ');
         }
-        out.extend(quote_bytes(&strval(exec, arg)?, false));
+        let quoted = quote_bytes(&strval(exec, arg)?, false);
+        if out.is_empty() {
+            out = quoted;
+        } else {
+            out.extend_from_slice(&quoted);
+        }
     }
     made(exec, out)
 }
@@ -229,7 +238,7 @@ fn join(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
     let mut out = Vec::new();
     for (i, part) in parts.items().iter().enumerate() {
         if i > 0 {
-            out.extend_from_slice(&separator);
+            out.extend_from_slice(separator);
         }
         out.extend(part.as_str().iter().flat_map(|text| text.iter()));
     }

@@ -3,6 +3,7 @@
 use go_template::{Executor, Func, FuncError, List, Map, Type, Value};
 
 use crate::Entry;
+use crate::Version;
 use crate::args::{self, Answer, strval, text};
 use crate::equal::deep_equal;
 
@@ -49,6 +50,9 @@ pub(crate) fn strings(exec: &mut Executor<'_>, value: &Value) -> Result<List, Fu
 }
 
 fn deep_copy(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
+    if matches!(args[0], Value::Nil) {
+        return Err("reflect: call of reflect.Value.Type on zero Value".into());
+    }
     copy(exec, &args[0], 0)
 }
 
@@ -70,6 +74,8 @@ fn copy(exec: &mut Executor<'_>, value: &Value, depth: usize) -> Answer {
             }
             Ok(copies.into())
         }
+        // Only exported fields are copied, and a version has none.
+        Value::Object(object) if object.as_any().is::<Version>() => Ok(Value::object(Version::default())),
         other => Ok(other.clone()),
     }
 }

@@ -1,34 +1,51 @@
 //! `urlParse` and `urlJoin`, by Go's `net/url`.
 
-use go_template::{Executor, Func, FuncError, Map, Type, Value};
+mod escape;
 
+use go_template::{Executor, Func, FuncError, Map, Str, Type, Value, quote_bytes};
+
+use self::escape::{Mode, escape, unescape};
 use crate::Entry;
-use crate::args::{Answer, made, map, text};
+use crate::args::{Answer, NIL_DEREFERENCE, made, map, str};
+use crate::strings::find;
 
 pub(crate) fn table() -> Vec<Entry> {
     vec![
-        ("urlParse", Func::new(&[Type::String], |_, args| url_parse(&text(args, 0)))),
+        ("urlParse", Func::new(&[Type::String], url_parse)),
         ("urlJoin", Func::new(&[Type::ANY_MAP], url_join)),
     ]
 }
 
 #[derive(Default)]
 struct Url {
-    scheme: String,
-    opaque: String,
-    userinfo: Option<String>,
-    host: String,
-    path: String,
-    query: String,
-    fragment: String,
+    scheme: Vec<u8>,
+    opaque: Vec<u8>,
+    userinfo: Option<Vec<u8>>,
+    host: Vec<u8>,
+    path: Vec<u8>,
+    query: Vec<u8>,
+    fragment: Vec<u8>,
 }
 
-fn url_parse(text: &str) -> Answer {
-    let url = parse(text).map_err(|problem| {
-        let quoted = String::from_utf8_lossy(&go_template::quote_bytes(text.as_bytes(), false)).into_owned();
-        FuncError::message(format!("unable to parse url: parse {quoted}: {problem}"))
-    })?;
-    let hostname = hostname(&url.host);
+/// Go's `%q`.
+fn quoted(text: &[u8]) -> String {
+    String::from_utf8_lossy(&quote_bytes(text, false)).into_owned()
+}
+
+/// The text before and after the first byte like this.
+fn cut(text: &[u8], byte: u8) -> (&[u8], Option<&[u8]>) {
+    match text.iter().position(|b| *b == byte) {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
+    }
+}
+
+fn url_parse(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
+    let text = str(args, 0);
+    exec.charge(16 + text.len() as u64 / 16)?;
+    exec.charge_bytes(text.len() as u64)?;
+    let url = parse(text).map_err(|problem| FuncError::message(format!("unable to parse url: {problem}")))?;
+    let hostname = hostname(&url.host).to_vec();
     let parts = [
         ("scheme", url.scheme),
         ("host", url.host),
@@ -39,142 +56,149 @@ fn url_parse(text: &str) -> Answer {
         ("fragment", url.fragment),
         ("userinfo", url.userinfo.unwrap_or_default()),
     ];
-    Ok(Value::Map(parts.into_iter().collect::<Map>()))
+    Ok(Value::Map(parts.into_iter().map(|(name, part)| (name, Str::from(part))).collect::<Map>()))
 }
 
-fn parse(text: &str) -> Result<Url, String> {
-    if text.bytes().any(|b| b < b' ' || b == 0x7F) {
-        return Err("net/url: invalid control character in URL".to_owned());
+/// `url.Parse`, with its complaints.
+fn parse(text: &[u8]) -> Result<Url, String> {
+    let (before, fragment) = cut(text, b'#');
+    let mut url =
+        parse_before_fragment(before).map_err(|problem| format!("parse {}: {problem}", quoted(before)))?;
+    if let Some(fragment) = fragment {
+        let fragment = unescape(fragment, Mode::Fragment);
+        url.fragment = fragment.map_err(|problem| format!("parse {}: {problem}", quoted(text)))?;
     }
-    let mut url = Url::default();
-    let (rest, fragment) = text.split_once('#').unwrap_or((text, ""));
-    url.fragment = unescape(fragment)?;
-    let mut rest = match scheme(rest)? {
-        Some((scheme, rest)) => {
-            url.scheme = scheme.to_ascii_lowercase();
-            rest
-        }
-        None => rest,
-    };
-    if let Some((before, query)) = rest.split_once('?') {
-        rest = before;
-        url.query = query.to_owned();
-    }
-    if !rest.starts_with('/') {
-        if !url.scheme.is_empty() {
-            url.opaque = rest.to_owned();
-            return Ok(url);
-        }
-        if rest.split('/').next().is_some_and(|segment| segment.contains(':')) {
-            return Err("first path segment in URL cannot contain colon".to_owned());
-        }
-    }
-    let authority = rest.strip_prefix("//").filter(|_| !url.scheme.is_empty() || !rest.starts_with("///"));
-    if let Some(after) = authority {
-        let end = after.find('/').unwrap_or(after.len());
-        let (authority, path) = after.split_at(end);
-        rest = path;
-        let host = match authority.rsplit_once('@') {
-            Some((user, host)) => {
-                url.userinfo = Some(user.to_owned());
-                host
-            }
-            None => authority,
-        };
-        url.host = checked_host(host)?;
-    }
-    url.path = unescape(rest)?;
     Ok(url)
 }
 
-fn scheme(text: &str) -> Result<Option<(&str, &str)>, String> {
-    for (i, c) in text.char_indices() {
-        match c {
-            'a'..='z' | 'A'..='Z' => {}
-            '0'..='9' | '+' | '-' | '.' if i > 0 => {}
-            ':' if i == 0 => return Err("missing protocol scheme".to_owned()),
-            ':' => return Ok(Some((&text[..i], &text[i + 1..]))),
-            _ => return Ok(None),
+fn parse_before_fragment(text: &[u8]) -> Result<Url, String> {
+    if text.iter().any(|b| *b < b' ' || *b == 0x7F) {
+        return Err("net/url: invalid control character in URL".to_owned());
+    }
+    let mut url = Url::default();
+    let (scheme, rest) = scheme(text)?;
+    url.scheme = scheme.to_ascii_lowercase();
+    let (mut rest, query) = cut(rest, b'?');
+    url.query = query.unwrap_or_default().to_vec();
+    if !rest.starts_with(b"/") {
+        if !url.scheme.is_empty() {
+            url.opaque = rest.to_vec();
+            return Ok(url);
+        }
+        if cut(rest, b'/').0.contains(&b':') {
+            return Err("first path segment in URL cannot contain colon".to_owned());
         }
     }
-    Ok(None)
+    let authority = rest.strip_prefix(b"//").filter(|_| !url.scheme.is_empty() || !rest.starts_with(b"///"));
+    if let Some(after) = authority {
+        let end = after.iter().position(|b| *b == b'/').unwrap_or(after.len());
+        let (authority, path) = after.split_at(end);
+        rest = path;
+        (url.userinfo, url.host) = parse_authority(&url.scheme, authority)?;
+    }
+    url.path = unescape(rest, Mode::Path)?;
+    Ok(url)
 }
 
-fn checked_host(host: &str) -> Result<String, String> {
-    let after = if host.starts_with('[') { host.find(']').map_or("", |end| &host[end + 1..]) } else { host };
-    if let Some(colon) = after.rfind(':') {
-        let port = &after[colon + 1..];
-        if !port.bytes().all(|b| b.is_ascii_digit()) {
-            let quoted =
-                String::from_utf8_lossy(&go_template::quote_bytes(format!(":{port}").as_bytes(), false))
-                    .into_owned();
-            return Err(format!("invalid port {quoted} after host"));
+/// The scheme and what follows its colon; no scheme if there is none.
+fn scheme(text: &[u8]) -> Result<(&[u8], &[u8]), String> {
+    for (i, byte) in text.iter().enumerate() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' => {}
+            b'0'..=b'9' | b'+' | b'-' | b'.' if i > 0 => {}
+            b':' if i == 0 => return Err("missing protocol scheme".to_owned()),
+            b':' => return Ok((&text[..i], &text[i + 1..])),
+            _ => break,
         }
     }
-    if let Some(bad) =
-        host.chars().find(|c| matches!(c, ' ' | '<' | '>' | '"' | '\\' | '^' | '`' | '{' | '|' | '}'))
-    {
-        let quoted = String::from_utf8_lossy(&go_template::quote_bytes(bad.to_string().as_bytes(), false))
-            .into_owned();
-        return Err(format!("invalid character {quoted} in host name"));
-    }
-    unescape(host)
+    Ok((b"", text))
 }
 
-fn hostname(host: &str) -> String {
-    if let Some(end) = host.strip_prefix('[').and_then(|rest| rest.find(']')) {
-        return host[1..=end].to_owned();
+type Authority = (Option<Vec<u8>>, Vec<u8>);
+
+fn parse_authority(scheme: &[u8], authority: &[u8]) -> Result<Authority, String> {
+    let Some(at) = authority.iter().rposition(|b| *b == b'@') else {
+        return Ok((None, parse_host(scheme, authority)?));
+    };
+    let host = parse_host(scheme, &authority[at + 1..])?;
+    let userinfo = &authority[..at];
+    if !userinfo.iter().all(|b| b.is_ascii_alphanumeric() || b"-._:~!$&'()*+,;=%@".contains(b)) {
+        return Err("net/url: invalid userinfo".to_owned());
     }
-    match host.rsplit_once(':') {
-        Some((name, _)) => name.to_owned(),
-        None => host.to_owned(),
+    // As it is shown again: decoded and encoded.
+    let (user, password) = cut(userinfo, b':');
+    let mut shown = escape(&unescape(user, Mode::UserPassword)?, Mode::UserPassword);
+    if let Some(password) = password {
+        shown.push(b':');
+        shown.extend(escape(&unescape(password, Mode::UserPassword)?, Mode::UserPassword));
     }
+    Ok((Some(shown), host))
 }
 
-fn unescape(text: &str) -> Result<String, String> {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        if byte != b'%' {
-            out.push(byte);
-            at += 1;
-            continue;
-        }
-        let digits = bytes.get(at + 1..at + 3).and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => out.push(byte),
-            None => {
-                let end = (at + 3).min(bytes.len());
-                let shown =
-                    String::from_utf8_lossy(&go_template::quote_bytes(&bytes[at..end], false)).into_owned();
-                return Err(format!("invalid URL escape {shown}"));
+fn parse_host(scheme: &[u8], host: &[u8]) -> Result<Vec<u8>, String> {
+    let checked = |port: &[u8]| {
+        if is_optional_port(port) { Ok(()) } else { Err(format!("invalid port {} after host", quoted(port))) }
+    };
+    match host.iter().rposition(|b| *b == b'[') {
+        Some(0) => {
+            let end = host.iter().rposition(|b| *b == b']').ok_or("missing ']' in host")?;
+            let (name, port) = (&host[1..end], &host[end + 1..]);
+            checked(port)?;
+            let port = unescape(port, Mode::Host)?;
+            let mut plain;
+            match find(name, b"%25") {
+                Some(zone) => {
+                    plain = unescape(&name[..zone], Mode::Host)?;
+                    plain.extend(unescape(&name[zone..], Mode::Zone)?);
+                }
+                None => plain = unescape(name, Mode::Host)?,
             }
+            check_ipv6(&plain)?;
+            Ok([b"[", &plain[..], b"]", &port].concat())
         }
-        at += 3;
+        Some(_) => Err("invalid IP-literal".to_owned()),
+        None => {
+            if let Some(first) = host.iter().position(|b| *b == b':') {
+                // Lists of hosts with ports are let through for schemes other than the web's.
+                let strict = matches!(scheme, b"http" | b"https");
+                let last = host.iter().rposition(|b| *b == b':').unwrap_or(first);
+                checked(&host[if strict { first } else { last }..])?;
+            }
+            unescape(host, Mode::Host)
+        }
     }
-    Ok(String::from_utf8_lossy(&out).into_owned())
 }
 
-/// Percent-encodes what may not stand as it is in a path.
-fn escape_path(text: &str, keep: &[u8]) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~$&+,/:;=@".contains(&byte) || keep.contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
+/// Between brackets there are IPv6 addresses only, with a zone perhaps.
+fn check_ipv6(host: &[u8]) -> Result<(), String> {
+    let text = String::from_utf8_lossy(host);
+    let (address, zone) = text.split_once('%').unwrap_or((&text, "zone"));
+    if address.parse::<std::net::Ipv4Addr>().is_ok() && !text.contains('%') {
+        return Err("invalid IP-literal".to_owned());
     }
-    out
+    if address.parse::<std::net::Ipv6Addr>().is_err() || zone.is_empty() {
+        return Err(format!("invalid host: ParseAddr({}): unable to parse IP", quoted(host)));
+    }
+    Ok(())
+}
+
+fn is_optional_port(port: &[u8]) -> bool {
+    port.is_empty() || port[0] == b':' && port[1..].iter().all(u8::is_ascii_digit)
+}
+
+/// The host without port and brackets.
+fn hostname(host: &[u8]) -> &[u8] {
+    let colon = host.iter().rposition(|b| *b == b':').filter(|colon| is_optional_port(&host[*colon..]));
+    let host = &host[..colon.unwrap_or(host.len())];
+    host.strip_prefix(b"[").and_then(|inner| inner.strip_suffix(b"]")).unwrap_or(host)
 }
 
 fn url_join(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
     let dict = map(args, 0);
     let part = |name: &str| match dict.get(name) {
-        None => Ok(String::new()),
-        Some(Value::String(text)) => Ok(text.to_str().into_owned()),
-        Some(Value::Nil) => Err(FuncError::message(crate::args::NIL_DEREFERENCE)),
+        None => Ok(Str::default()),
+        Some(Value::String(text)) => Ok(text),
+        Some(Value::Nil) => Err(FuncError::message(NIL_DEREFERENCE)),
         Some(other) => Err(FuncError::message(format!(
             "unable to parse {name} key, must be of type string, but {} found",
             other.kind()
@@ -183,40 +207,47 @@ fn url_join(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
     let (scheme, host, path) = (part("scheme")?, part("host")?, part("path")?);
     let (query, opaque, fragment) = (part("query")?, part("opaque")?, part("fragment")?);
     let userinfo = part("userinfo")?;
-    let mut out = String::new();
+    let userinfo = match userinfo.is_empty() {
+        true => None,
+        false => {
+            let url = [b"proto://", &userinfo[..], b"@host"].concat();
+            let url =
+                parse(&url).map_err(|problem| format!("unable to parse userinfo in dict: {problem}"))?;
+            url.userinfo
+        }
+    };
+    let mut out = Vec::new();
     if !scheme.is_empty() {
-        out.push_str(&scheme);
-        out.push(':');
+        out.extend_from_slice(&scheme);
+        out.push(b':');
     }
     if opaque.is_empty() {
-        if !scheme.is_empty() || !host.is_empty() || !userinfo.is_empty() {
-            if !host.is_empty() || !path.is_empty() || !userinfo.is_empty() {
-                out.push_str("//");
-            }
-            if !userinfo.is_empty() {
-                out.push_str(&userinfo);
-                out.push('@');
-            }
-            out.push_str(&host);
+        if !host.is_empty() || userinfo.is_some() || !scheme.is_empty() && !path.is_empty() {
+            out.extend_from_slice(b"//");
         }
-        let path = escape_path(&path, b"");
-        if !path.is_empty() && !path.starts_with('/') && !host.is_empty() {
-            out.push('/');
+        if let Some(userinfo) = userinfo {
+            out.extend(userinfo);
+            out.push(b'@');
         }
-        if out.is_empty() && path.split('/').next().is_some_and(|segment| segment.contains(':')) {
-            out.push_str("./");
+        out.extend(escape(&host, Mode::Host));
+        let path = if *path == *b"*" { path.to_vec() } else { escape(&path, Mode::Path) };
+        if !path.is_empty() && path[0] != b'/' && !host.is_empty() {
+            out.push(b'/');
         }
-        out.push_str(&path);
+        if out.is_empty() && cut(&path, b'/').0.contains(&b':') {
+            out.extend_from_slice(b"./");
+        }
+        out.extend(path);
     } else {
-        out.push_str(&opaque);
+        out.extend_from_slice(&opaque);
     }
     if !query.is_empty() {
-        out.push('?');
-        out.push_str(&query);
+        out.push(b'?');
+        out.extend_from_slice(&query);
     }
     if !fragment.is_empty() {
-        out.push('#');
-        out.push_str(&escape_path(&fragment, b"?!()*"));
+        out.push(b'#');
+        out.extend(escape(&fragment, Mode::Fragment));
     }
     made(exec, out)
 }

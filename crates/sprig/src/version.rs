@@ -6,10 +6,10 @@ use std::any::Any;
 use std::cmp::Ordering;
 use std::fmt;
 
-use go_template::{Executor, Func, FuncError, Object, Signature, Type, Value};
+use go_template::{Executor, Func, FuncError, Object, Signature, Str, Type, Value};
 
 use crate::Entry;
-use crate::args::{Answer, text};
+use crate::args::{Answer, str, text};
 
 pub use constraint::Constraint;
 
@@ -26,6 +26,11 @@ pub(crate) fn table() -> Vec<Entry> {
             "semverCompare",
             Func::new(&[Type::String, Type::String], |exec, args| {
                 exec.charge(50)?;
+                let given = str(args, 0);
+                if given.as_utf8().is_none() && given.len() <= MAX_CONSTRAINT {
+                    let quoted = Str::from(go_template::quote_bytes(given, false));
+                    return Err(format!("improper constraint: {quoted}").into());
+                }
                 let constraint = Constraint::parse(&text(args, 0))?;
                 Ok(constraint.allows(&Version::parse(&text(args, 1))?).into())
             }),
@@ -76,7 +81,7 @@ impl From<SemverError> for FuncError {
 /// assert_eq!(version.to_string(), "1.2.0-rc.1+build");
 /// # Ok::<(), sprig::SemverError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Version {
     major: u64,
     minor: u64,
@@ -256,8 +261,11 @@ impl Object for Version {
 impl Version {
     /// The next version of the part that the method names.
     fn increment(&self, name: &str) -> Answer {
-        let bump =
-            |part: u64| part.checked_add(1).ok_or_else(|| FuncError::message("version increment overflow"));
+        let bump = |part: u64| {
+            let name = name[3..].to_ascii_lowercase();
+            let overflow = || FuncError::message(format!("{name} version increment would overflow uint64"));
+            part.checked_add(1).ok_or_else(overflow)
+        };
         let (mut major, mut minor, mut patch) = (self.major, self.minor, self.patch);
         match name {
             "IncMajor" => (major, minor, patch) = (bump(major)?, 0, 0),

@@ -12,7 +12,7 @@ pub(crate) fn table() -> Vec<Entry> {
         (
             "wrap",
             Func::new(&[Type::Int, S], |exec, a| {
-                let wrapped = wrap(&str(a, 1), int(a, 0), b"\n", false);
+                let wrapped = wrap(str(a, 1), int(a, 0), b"\n", false);
                 made(exec, wrapped)
             }),
         ),
@@ -20,22 +20,22 @@ pub(crate) fn table() -> Vec<Entry> {
             "wrapWith",
             Func::new(&[Type::Int, S, S], |exec, a| {
                 let separator = str(a, 1);
-                let separator: &[u8] = if separator.is_empty() { b"\n" } else { &separator };
+                let separator: &[u8] = if separator.is_empty() { b"\n" } else { separator };
                 // Very short lines multiply the text by the separator.
                 exec.charge_bytes((str(a, 2).len() as u64).saturating_mul(1 + separator.len() as u64) / 2)?;
-                let wrapped = wrap(&str(a, 2), int(a, 0), separator, true);
+                let wrapped = wrap(str(a, 2), int(a, 0), separator, true);
                 made(exec, wrapped)
             }),
         ),
-        ("abbrev", Func::new(&[Type::Int, S], |_, a| Ok(abbreviated(&str(a, 1), 0, int(a, 0))?.into()))),
+        ("abbrev", Func::new(&[Type::Int, S], |_, a| Ok(abbreviated(str(a, 1), 0, int(a, 0))?.into()))),
         (
             "abbrevboth",
             Func::new(&[Type::Int, Type::Int, S], |_, a| {
                 let (left, right) = (int(a, 0), int(a, 1));
                 if right < 4 || left > 0 && right < 7 {
-                    return Ok(str(a, 2).into());
+                    return Ok(str(a, 2).clone().into());
                 }
-                Ok(abbreviated(&str(a, 2), left, right)?.into())
+                Ok(abbreviated(str(a, 2), left, right)?.into())
             }),
         ),
     ]

@@ -85,11 +85,21 @@ fn general(value: f64, precision: Option<usize>, bits: u32) -> String {
 }
 
 fn shortest(value: f64, bits: u32) -> Decimal {
-    if bits == 32 {
-        parse_scientific(&format!("{:e}", value as f32))
-    } else {
-        parse_scientific(&format!("{value:e}"))
+    let (text, most) =
+        if bits == 32 { (format!("{:e}", value as f32), 8) } else { (format!("{value:e}"), 16) };
+    let decimal = parse_scientific(&text);
+    let count = decimal.digits.len();
+    if count < most {
+        return decimal;
     }
+    // Two decimals of so many digits can be as close to the float; Go takes the even one.
+    let even = format!("{value:.*e}", count - 1);
+    let same = if bits == 32 {
+        even.parse::<f32>().is_ok_and(|even| even == value as f32)
+    } else {
+        even.parse::<f64>().is_ok_and(|even| even == value)
+    };
+    if same { parse_scientific(&even) } else { decimal }
 }
 
 /// `count` significant digits, correctly rounded, without trailing zeros.

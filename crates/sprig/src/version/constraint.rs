@@ -85,18 +85,19 @@ impl Constraint {
 
 fn parse_group(text: &str) -> Result<Vec<Term>, SemverError> {
     let improper = || SemverError::Constraint(go_quoted(text));
-    let mut terms = Vec::new();
+    // All of it has the form of terms before any version is looked at.
+    let mut parts = Vec::new();
     let mut rest = text.trim_start_matches(is_space);
     loop {
         let found = OPERATORS.iter().find(|(symbol, _)| rest.starts_with(symbol));
         let (symbol, operator) = found.copied().unwrap_or(("", Operator::Equal));
         rest = rest[symbol.len()..].trim_start_matches(is_space);
         let length = version_length(rest).ok_or_else(improper)?;
-        terms.push(parse_term(operator, &rest[..length])?);
+        parts.push((operator, &rest[..length]));
         let after = &rest[length..];
         rest = after.trim_start_matches(is_space);
         if rest.is_empty() {
-            return Ok(terms);
+            return parts.into_iter().map(|(operator, version)| parse_term(operator, version)).collect();
         }
         if let Some(next) = rest.strip_prefix(',') {
             rest = next.trim_start_matches(is_space);

@@ -10,9 +10,13 @@
 //	data {"a": 1}        the data of the cases that follow; see value
 //	missingkey zero      the option of the cases that follow
 //	> {{ .a }}           a case: the rest of the line is a template
+//	%> {{ "%FF" }}       likewise, each %XX being the byte of that number
 //	=== name             a case of several lines, up to the next line that begins a case, the last newline cut off
 //
+// With -serve it answers cases over standard input and output instead; see serve.
+//
 // The result of a file X.cases is X.cases.expected.json: an array with one object per case, in order.
+// There are files *.matrix as well; matrix.go tells of them.
 package main
 
 import (
@@ -20,8 +24,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"flag"
-	"fmt"
+	"io"
 	"log"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,7 +45,12 @@ type result struct {
 
 func main() {
 	withSprig := flag.Bool("sprig", false, "register Sprig's functions")
+	serving := flag.Bool("serve", false, "answer cases over standard input and output")
 	flag.Parse()
+	if *serving {
+		serve(os.Stdin, os.Stdout)
+		return
+	}
 	if flag.NArg() != 1 {
 		log.Fatal("usage: template [-sprig] FOLDER")
 	}
@@ -50,6 +60,11 @@ func main() {
 		text, err := os.ReadFile(file)
 		check(err)
 		write(file+".expected.json", run(string(text), *withSprig))
+	}
+	files, err = filepath.Glob(filepath.Join(flag.Arg(0), "*.matrix"))
+	check(err)
+	for _, file := range files {
+		matrix(file)
 	}
 }
 
@@ -71,7 +86,7 @@ func run(text string, withSprig bool) []result {
 	for _, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
 		word, rest, _ := strings.Cut(line, " ")
 		switch word {
-		case ">", "===", "data", "missingkey":
+		case ">", "%>", "===", "data", "missingkey":
 			finish()
 		}
 		switch {
@@ -79,6 +94,10 @@ func run(text string, withSprig bool) []result {
 			body = append(body, line)
 		case word == ">":
 			results = append(results, execute(rest, rest, data, option, withSprig))
+		case word == "%>":
+			decoded, err := url.PathUnescape(rest)
+			check(err)
+			results = append(results, execute(rest, decoded, data, option, withSprig))
 		case word == "===":
 			name, inBody = rest, true
 		case word == "data":
@@ -95,20 +114,9 @@ func run(text string, withSprig bool) []result {
 }
 
 func execute(name, text, data, option string, withSprig bool) result {
-	var raw any
-	check(json.Unmarshal([]byte(data), &raw))
 	var out bytes.Buffer
-	t := template.New("t").Option(option)
-	if withSprig {
-		t.Funcs(sprig.TxtFuncMap())
-	}
-	t.Funcs(functions(t))
-	_, err := t.Parse(text)
-	if err == nil {
-		err = t.Execute(&out, value(raw))
-	}
 	r := result{Case: name}
-	if err != nil {
+	if err := evaluate(&out, text, []byte(data), option, withSprig); err != nil {
 		message := err.Error()
 		r.Error = &message
 		return r
@@ -122,181 +130,19 @@ func execute(name, text, data, option string, withSprig bool) result {
 	return r
 }
 
-// functions are those that the cases use besides the built-in ones.
-func functions(t *template.Template) template.FuncMap {
-	return template.FuncMap{
-		"t_add":    func(a, b int) int { return a + b },
-		"t_add64":  func(a, b int64) int64 { return a + b },
-		"t_half":   func(a float64) float64 { return a / 2 },
-		"t_not":    func(a bool) bool { return !a },
-		"t_uint":   func(a uint) uint { return a },
-		"t_upper":  strings.ToUpper,
-		"t_concat": func(parts ...string) string { return strings.Join(parts, "") },
-		"t_pair":   func(sep string, parts ...any) string { return sep + fmt.Sprint(parts...) },
-		"t_fail":   func(message string) (string, error) { return "", fmt.Errorf("%s", message) },
-		"t_nil":    func() any { return nil },
-		"t_any":    func(v any) any { return v },
-		"t_keys":   func(m map[string]any) int { return len(m) },
-		"t_items":  func(l []any) int { return len(l) },
-		"t_names":  func(l []string) int { return len(l) },
-		"t_func":   func() func(int, string) string { return func(n int, s string) string { return strings.Repeat(s, n) } },
-		"t_include": func(name string, data any) (string, error) {
-			var out strings.Builder
-			err := t.ExecuteTemplate(&out, name, data)
-			return out.String(), err
-		},
-		"t_tpl": func(text string, data any) (string, error) {
-			clone, err := t.Clone()
-			if err != nil {
-				return "", err
-			}
-			inner, err := clone.New("t").Parse(text)
-			if err != nil {
-				return "", err
-			}
-			var out strings.Builder
-			err = inner.Execute(&out, data)
-			return out.String(), err
-		},
+// evaluate parses and executes a template; what it writes before an error stays written.
+func evaluate(out io.Writer, text string, data []byte, option string, withSprig bool) error {
+	var raw any
+	check(json.Unmarshal(data, &raw))
+	t := template.New("t").Option(option)
+	if withSprig {
+		t.Funcs(sprig.TxtFuncMap())
 	}
-}
-
-// server is the host object of the cases.
-type server struct {
-	Name string
-	Port int
-	Tags []string
-	Next *server
-	Any  any
-}
-
-func (s *server) Greet(name string) string { return s.Name + " greets " + name }
-func (s *server) Sum(numbers ...int) (total int) {
-	for _, n := range numbers {
-		total += n
+	t.Funcs(functions(t))
+	if _, err := t.Parse(text); err != nil {
+		return err
 	}
-	return total
-}
-func (s *server) Fail(message string) (string, error) { return "", fmt.Errorf("%s", message) }
-
-// version is a host object with a text of its own.
-type version struct{ Major, Minor int }
-
-func (v version) String() string { return fmt.Sprintf("v%d.%d", v.Major, v.Minor) }
-
-// names is a named slice with a method, settings a named map with one.
-type names []string
-
-func (n names) Has(name string) bool {
-	for _, other := range n {
-		if other == name {
-			return true
-		}
-	}
-	return false
-}
-
-type settings map[string]any
-
-func (s settings) Size() int { return len(s) }
-
-// value turns JSON data into Go values. An object with a single key that begins with "$" stands for a value that JSON
-// cannot express.
-func value(raw any) any {
-	switch raw := raw.(type) {
-	case []any:
-		list := make([]any, len(raw))
-		for i, item := range raw {
-			list[i] = value(item)
-		}
-		return list
-	case map[string]any:
-		if len(raw) == 1 {
-			for key, arg := range raw {
-				if strings.HasPrefix(key, "$") {
-					return special(key, arg)
-				}
-			}
-		}
-		m := make(map[string]any, len(raw))
-		for key, item := range raw {
-			m[key] = value(item)
-		}
-		return m
-	}
-	return raw
-}
-
-func special(key string, arg any) any {
-	number, _ := arg.(float64)
-	text, _ := arg.(string)
-	list, _ := arg.([]any)
-	object, _ := arg.(map[string]any)
-	strs := make([]string, len(list))
-	for i := range list {
-		strs[i], _ = list[i].(string)
-	}
-	switch key {
-	case "$int":
-		return int(number)
-	case "$int8":
-		return int8(number)
-	case "$int32":
-		return int32(number)
-	case "$int64":
-		return int64(number)
-	case "$uint":
-		return uint(number)
-	case "$uint8":
-		return uint8(number)
-	case "$uint64":
-		return uint64(number)
-	case "$float32":
-		return float32(number)
-	case "$bytes":
-		return []byte(text)
-	case "$base64":
-		decoded, err := base64.StdEncoding.DecodeString(text)
-		check(err)
-		return string(decoded)
-	case "$strings":
-		return strs
-	case "$ints":
-		ints := make([]int, len(list))
-		for i := range list {
-			n, _ := list[i].(float64)
-			ints[i] = int(n)
-		}
-		return ints
-	case "$stringmap":
-		m := map[string]string{}
-		for key, item := range object {
-			m[key], _ = item.(string)
-		}
-		return m
-	case "$nillist":
-		return []any(nil)
-	case "$nilmap":
-		return map[string]any(nil)
-	case "$nilserver":
-		return (*server)(nil)
-	case "$server":
-		return &server{
-			Name: text, Port: 80, Tags: []string{"a", "b"}, Next: &server{Name: "next", Any: map[string]any{"k": "v"}},
-		}
-	case "$version":
-		return version{1, 31}
-	case "$names":
-		return names(strs)
-	case "$settings":
-		s := settings{}
-		for key, item := range object {
-			s[key] = value(item)
-		}
-		return s
-	}
-	log.Fatalf("unknown special value %s", key)
-	return nil
+	return t.Execute(out, value(raw))
 }
 
 func write(path string, results []result) {

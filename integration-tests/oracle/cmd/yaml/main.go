@@ -7,7 +7,7 @@
 //
 //	*.scalars  one text per line: read as a value, as a key, and printed as a string
 //	*.yaml.txt YAML texts, each after a line "### name"; "### name quoted" has a Go string literal as its text
-//	*.jsonl    one JSON value per line, printed in every style
+//	*.jsonl    one JSON value per line, printed in every style and as TOML
 //	*.json.txt one Go string literal per line, read as JSON
 //
 // The result of a file X is X.expected.json: an array with one line per case, in order.
@@ -38,11 +38,17 @@ type result struct {
 	KeyError  *string `json:"key_error,omitempty"`
 	Print     *string `json:"print,omitempty"`
 	PrintsErr *string `json:"print_error,omitempty"`
+	TOML      *string `json:"toml,omitempty"`
+	TOMLError *string `json:"toml_error,omitempty"`
 }
 
 func main() {
 	if len(os.Args) != 2 {
-		log.Fatal("usage: yaml <folder of case files>")
+		log.Fatal("usage: yaml <folder of case files> | yaml -serve")
+	}
+	if os.Args[1] == "-serve" {
+		serve()
+		return
 	}
 	kinds := map[string]func(string) []result{
 		".scalars": scalars, ".yaml.txt": documents, ".jsonl": prints, ".json.txt": jsonReads,
@@ -106,6 +112,7 @@ func prints(text string) (results []result) {
 		encoder.SetEscapeHTML(false)
 		err = encoder.Encode(value)
 		r.Raw, _ = outcome(bytes.TrimSuffix(raw.Bytes(), []byte("\n")), err)
+		r.TOML, r.TOMLError = outcome(tomlOf(value))
 		results = append(results, r)
 	}
 	return results
