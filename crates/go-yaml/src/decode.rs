@@ -1,11 +1,13 @@
 //! A tree of nodes to the JSON model.
 
-use std::collections::{BTreeMap, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+use crate::dump::dump;
 use crate::error::ReadError;
 use crate::limits::{MAX_ALIASED_BYTES, MAX_DEPTH, allowed_alias_share};
 use crate::node::{Document, Node, NodeKind, ScalarStyle};
@@ -39,11 +41,17 @@ pub(crate) fn node(document: &Document<'_>, index: usize) -> Result<Value, ReadE
         alias_depth: 0,
         depth: 0,
         not_json: false,
+        unsupported: Vec::new(),
     };
     let value = decoder.node(index)?;
-    // Only now, as a later equal key may have replaced the number.
+    // Only now, as a later equal key may have replaced what is wrong, and as Go converts the whole document to one
+    // form after the other.
+    let mark = if decoder.unsupported.is_empty() { None } else { mark_in(&value) };
+    if let Some(error) = mark.and_then(|mark| decoder.unsupported.get(mark)) {
+        return Err(error.clone());
+    }
     if decoder.not_json {
-        check_numbers(&value)?
+        check_numbers(&value)?;
     }
     Ok(value)
 }
@@ -67,9 +75,9 @@ pub(crate) fn is_string(node: &Node<'_>) -> bool {
     }
 }
 
-enum Scalar {
+pub(crate) enum Scalar<'t> {
     Plain(Resolved),
-    Text(String),
+    Text(Cow<'t, str>),
 }
 
 struct Decoder<'d, 'a> {
@@ -83,11 +91,67 @@ struct Decoder<'d, 'a> {
     depth: usize,
     /// A number was met that JSON cannot express.
     not_json: bool,
+    /// Keys that JSON cannot express. They are errors unless a later equal key replaces their map.
+    unsupported: Vec<ReadError>,
+}
+
+/// What Go reads a key as. Keys of different types are different keys to Go until JSON makes text of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeyKind {
+    Text,
+    Bool,
+    Int,
+    Float,
+}
+
+/// The entries of a map so far; of equal keys the last counts.
+#[derive(Default)]
+struct Entries {
+    list: Vec<(String, Value)>,
+    /// The type of each entry's key.
+    kinds: Vec<KeyKind>,
+    /// The number of the error about a key that JSON cannot express.
+    unsupported: Option<usize>,
+}
+
+impl Entries {
+    /// The mark in an entry that gives way to one of the same text but another type. To Go both are in the map while
+    /// it looks for keys that JSON cannot express.
+    fn hidden_mark(&self) -> Option<usize> {
+        let mut later: HashMap<&str, Vec<KeyKind>> = HashMap::new();
+        for ((text, value), kind) in self.list.iter().zip(&self.kinds).rev() {
+            let kinds = later.entry(text).or_default();
+            if kinds.contains(kind) {
+                continue;
+            }
+            if !kinds.is_empty()
+                && let Some(mark) = mark_in(value)
+            {
+                return Some(mark);
+            }
+            kinds.push(*kind);
+        }
+        None
+    }
+}
+
+/// The first number of an error that stands in place of a map.
+fn mark_in(value: &Value) -> Option<usize> {
+    match value {
+        Value::Uint(mark) if *mark <= i64::MAX as u64 => Some(*mark as usize),
+        Value::Seq(items) => items.iter().find_map(mark_in),
+        Value::Map(map) => map.values().find_map(mark_in),
+        _ => None,
+    }
 }
 
 impl Decoder<'_, '_> {
     fn node(&mut self, index: usize) -> Result<Value, ReadError> {
         self.count()?;
+        self.content(index)
+    }
+
+    fn content(&mut self, index: usize) -> Result<Value, ReadError> {
         let node = &self.document.nodes[index];
         match &node.kind {
             NodeKind::Alias { name, target } => {
@@ -103,11 +167,7 @@ impl Decoder<'_, '_> {
                 self.scalar(node, value, *style)
             }
             NodeKind::Sequence { items, .. } => self.sequence(items),
-            NodeKind::Mapping { .. } => {
-                let mut map = BTreeMap::new();
-                self.mapping(index, &mut map)?;
-                Ok(Value::Map(map))
-            }
+            NodeKind::Mapping { entries, .. } => self.mapping_value(index, entries.len()),
         }
     }
 
@@ -121,14 +181,30 @@ impl Decoder<'_, '_> {
         Ok(Value::Seq(values))
     }
 
+    /// A map, or in place of one that JSON cannot express the number of its error, as a [`Value::Uint`] that the
+    /// reader has no other use for.
+    fn mapping_value(&mut self, index: usize, len: usize) -> Result<Value, ReadError> {
+        let (list, kinds) = (Vec::with_capacity(len), Vec::with_capacity(len));
+        let mut entries = Entries { list, kinds, unsupported: None };
+        self.mapping(index, &mut entries)?;
+        if !self.unsupported.is_empty() && entries.unsupported.is_none() {
+            entries.unsupported = entries.hidden_mark();
+        }
+        Ok(match entries.unsupported {
+            Some(mark) => Value::Uint(mark as u64),
+            None => Value::Map(BTreeMap::from_iter(entries.list)),
+        })
+    }
+
     fn count(&mut self) -> Result<(), ReadError> {
         self.decoded += 1;
-        if self.alias_depth > 0 {
-            self.aliased += 1;
+        if self.alias_depth == 0 {
+            return Ok(());
         }
-        let share = self.aliased as f64 / self.decoded as f64;
-        let excessive =
-            self.aliased > 100 && self.decoded > 1000 && share > allowed_alias_share(self.decoded);
+        self.aliased += 1;
+        let excessive = self.aliased > 100
+            && self.decoded > 1000
+            && self.aliased as f64 / self.decoded as f64 > allowed_alias_share(self.decoded);
         if excessive || self.aliased_bytes > MAX_ALIASED_BYTES {
             return Err(ReadError::ExcessiveAliasing);
         }
@@ -155,7 +231,7 @@ impl Decoder<'_, '_> {
 
     fn scalar(&mut self, node: &Node<'_>, text: &str, style: ScalarStyle) -> Result<Value, ReadError> {
         Ok(match scalar(node, text, style)? {
-            Scalar::Text(text) => Value::String(text),
+            Scalar::Text(text) => Value::String(text.into_owned()),
             Scalar::Plain(Resolved::Null) => Value::Null,
             Scalar::Plain(Resolved::Bool(value)) => Value::Bool(value),
             Scalar::Plain(Resolved::Int(number)) => Value::Int(number),
@@ -169,26 +245,37 @@ impl Decoder<'_, '_> {
     }
 
     /// Adds the mapping's entries to `map`, over what is there.
-    fn mapping(&mut self, index: usize, map: &mut BTreeMap<String, Value>) -> Result<(), ReadError> {
-        let NodeKind::Mapping { entries, .. } = &self.document.nodes[index].kind else {
+    fn mapping(&mut self, index: usize, map: &mut Entries) -> Result<(), ReadError> {
+        let document = self.document;
+        let NodeKind::Mapping { entries, .. } = &document.nodes[index].kind else {
             return Err(ReadError::MergeNeedsMap);
         };
         self.descend()?;
         for (key, value) in entries {
-            if is_merge(&self.document.nodes[*key]) {
+            if is_merge(&document.nodes[*key]) {
                 self.merge(*value, map)?;
                 continue;
             }
-            let key = self.key(*key)?;
-            let value = self.node(*value)?;
-            map.insert(key, value);
+            let name = self.key(*key)?;
+            let content = self.node(*value)?;
+            match name {
+                Ok((name, kind)) => {
+                    map.list.push((name, content));
+                    map.kinds.push(kind);
+                }
+                Err(UnsupportedKey { go_type, key, line }) => {
+                    map.unsupported = Some(self.unsupported.len());
+                    let value = dump(document, *value);
+                    self.unsupported.push(ReadError::UnsupportedKey { go_type, key, value, line });
+                }
+            }
         }
         self.depth -= 1;
         Ok(())
     }
 
     /// The value of `<<`: a mapping, or a list of them of which earlier ones win.
-    fn merge(&mut self, index: usize, map: &mut BTreeMap<String, Value>) -> Result<(), ReadError> {
+    fn merge(&mut self, index: usize, map: &mut Entries) -> Result<(), ReadError> {
         match &self.document.nodes[index].kind {
             NodeKind::Sequence { items, .. } => {
                 for item in items.iter().rev() {
@@ -200,50 +287,73 @@ impl Decoder<'_, '_> {
         }
     }
 
-    fn merge_one(&mut self, index: usize, map: &mut BTreeMap<String, Value>) -> Result<(), ReadError> {
-        self.count()?;
+    fn merge_one(&mut self, index: usize, map: &mut Entries) -> Result<(), ReadError> {
         match &self.document.nodes[index].kind {
             NodeKind::Alias { name, target } => {
+                if !matches!(self.document.nodes[*target].kind, NodeKind::Mapping { .. }) {
+                    return Err(ReadError::MergeNeedsMap);
+                }
+                self.count()?;
                 self.enter_alias(index, name)?;
                 self.count()?;
                 self.mapping(*target, map)?;
                 self.leave_alias(index);
                 Ok(())
             }
-            _ => self.mapping(index, map),
+            NodeKind::Mapping { .. } => {
+                self.count()?;
+                self.mapping(index, map)
+            }
+            _ => Err(ReadError::MergeNeedsMap),
         }
     }
 
-    fn key(&mut self, index: usize) -> Result<String, ReadError> {
-        let mut index = index;
-        if let NodeKind::Alias { target, .. } = self.document.nodes[index].kind {
-            self.count()?;
-            index = target;
-        }
+    /// A key as text, or why JSON cannot express it. Collections are decoded first, as errors inside them count first.
+    fn key(&mut self, index: usize) -> Result<Result<(String, KeyKind), UnsupportedKey>, ReadError> {
         self.count()?;
         let node = &self.document.nodes[index];
         let line = node.line;
-        let unsupported = |go_type, key: String| ReadError::UnsupportedKey { go_type, key, line };
-        match &node.kind {
-            NodeKind::Scalar { value, style } => match scalar(node, value, *style)? {
-                Scalar::Text(text) => Ok(text),
-                Scalar::Plain(Resolved::Null) => Err(unsupported("%!s(<nil>)", "<nil>".to_owned())),
-                Scalar::Plain(Resolved::Uint(number)) => Err(unsupported("uint64", format!("{number:#x}"))),
-                Scalar::Plain(Resolved::Bool(value)) => Ok(value.to_string()),
-                Scalar::Plain(Resolved::Int(number)) => Ok(number.to_string()),
-                Scalar::Plain(Resolved::Float(number)) => Ok(number::key_float(number)),
-                Scalar::Plain(Resolved::Timestamp | Resolved::Str) => Ok(value.clone().into_owned()),
-            },
-            NodeKind::Mapping { .. } => {
-                Err(ReadError::CollectionKey { key: "map[interface {}]interface {}", line })
+        let unsupported = |go_type, key: String| Err(UnsupportedKey { go_type, key, line });
+        Ok(match &node.kind {
+            NodeKind::Alias { name, target } => {
+                self.enter_alias(index, name)?;
+                let key = self.key(*target)?;
+                self.leave_alias(index);
+                key
             }
-            _ => Err(ReadError::CollectionKey { key: "[]interface {}", line }),
-        }
+            NodeKind::Scalar { value, style } => {
+                if self.alias_depth > 0 {
+                    self.aliased_bytes += value.len();
+                }
+                match scalar(node, value, *style)? {
+                    Scalar::Text(text) => Ok((text.into_owned(), KeyKind::Text)),
+                    Scalar::Plain(Resolved::Null) => unsupported("%!s(<nil>)", "<nil>".to_owned()),
+                    Scalar::Plain(Resolved::Uint(number)) => unsupported("uint64", format!("{number:#x}")),
+                    Scalar::Plain(Resolved::Bool(value)) => Ok((value.to_string(), KeyKind::Bool)),
+                    Scalar::Plain(Resolved::Int(number)) => Ok((number.to_string(), KeyKind::Int)),
+                    Scalar::Plain(Resolved::Float(number)) => Ok((number::key_float(number), KeyKind::Float)),
+                    Scalar::Plain(Resolved::Timestamp | Resolved::Str) => {
+                        Ok((value.clone().into_owned(), KeyKind::Text))
+                    }
+                }
+            }
+            NodeKind::Sequence { .. } | NodeKind::Mapping { .. } => {
+                self.content(index)?;
+                return Err(ReadError::CollectionKey { key: dump(self.document, index), line });
+            }
+        })
     }
 }
 
+/// A key that JSON cannot express.
+struct UnsupportedKey {
+    go_type: &'static str,
+    key: String,
+    line: usize,
+}
+
 /// A plain `<<`, or one with the tag that says so.
-fn is_merge(node: &Node<'_>) -> bool {
+pub(crate) fn is_merge(node: &Node<'_>) -> bool {
     match (&node.kind, node.tag.as_deref()) {
         (NodeKind::Scalar { value, style }, None) => value == "<<" && *style == ScalarStyle::Plain,
         (NodeKind::Scalar { value, .. }, Some(tag)) => {
@@ -253,23 +363,27 @@ fn is_merge(node: &Node<'_>) -> bool {
     }
 }
 
-fn scalar(node: &Node<'_>, text: &str, style: ScalarStyle) -> Result<Scalar, ReadError> {
+pub(crate) fn scalar<'t>(
+    node: &Node<'_>,
+    text: &'t str,
+    style: ScalarStyle,
+) -> Result<Scalar<'t>, ReadError> {
     let Some(tag) = node.tag.as_deref() else {
         return Ok(match style {
             ScalarStyle::Plain => match resolve(text, true) {
-                Resolved::Str => Scalar::Text(text.to_owned()),
+                Resolved::Str => Scalar::Text(Cow::Borrowed(text)),
                 resolved => Scalar::Plain(resolved),
             },
-            _ => Scalar::Text(text.to_owned()),
+            _ => Scalar::Text(Cow::Borrowed(text)),
         });
     };
-    let Some(short) = tag.strip_prefix(LONG_PREFIX) else { return Ok(Scalar::Text(text.to_owned())) };
+    let Some(short) = tag.strip_prefix(LONG_PREFIX) else { return Ok(Scalar::Text(Cow::Borrowed(text))) };
     let resolved = match short {
         "binary" => return binary(text),
         "bool" | "int" | "float" | "null" => resolve(text, false),
         "timestamp" => resolve(text, true),
         // !!str, and any tag that names no type of scalar.
-        _ => return Ok(Scalar::Text(text.to_owned())),
+        _ => return Ok(Scalar::Text(Cow::Borrowed(text))),
     };
     match (short, resolved) {
         ("bool", Resolved::Bool(_))
@@ -287,13 +401,22 @@ fn scalar(node: &Node<'_>, text: &str, style: ScalarStyle) -> Result<Scalar, Rea
 }
 
 /// Bytes that are no UTF-8 become U+FFFD each, as `encoding/json` prints them.
-fn binary(text: &str) -> Result<Scalar, ReadError> {
-    let without_breaks: String = text.chars().filter(|char| !matches!(char, '\r' | '\n')).collect();
-    let bytes = BASE64.decode(without_breaks).map_err(|_| ReadError::Binary)?;
+fn binary(text: &str) -> Result<Scalar<'static>, ReadError> {
+    let bytes = binary_bytes(text)?;
     let mut decoded = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         decoded.push_str(chunk.valid());
         decoded.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
     }
-    Ok(Scalar::Text(decoded))
+    Ok(Scalar::Text(Cow::Owned(decoded)))
+}
+
+/// What a scalar tagged `!!binary` stands for.
+pub(crate) fn binary_bytes(text: &str) -> Result<Vec<u8>, ReadError> {
+    let without_breaks: String = text.chars().filter(|char| !matches!(char, '\r' | '\n')).collect();
+    BASE64.decode(without_breaks).map_err(|_| ReadError::Binary)
+}
+
+pub(crate) fn is_binary(node: &Node<'_>) -> bool {
+    node.tag.as_deref().and_then(|tag| tag.strip_prefix(LONG_PREFIX)) == Some("binary")
 }

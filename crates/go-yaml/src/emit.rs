@@ -1,12 +1,19 @@
 //! Printing: how values are handed to a printer, and the YAML printer itself.
 
 mod analysis;
+mod quick;
 mod scalar;
 mod through_json;
 mod yaml;
 
 use std::cmp::Ordering;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::chars;
+use crate::error::ReadError;
+use crate::json;
 use crate::limits::MAX_DEPTH;
 use crate::value::Value;
 
@@ -30,6 +37,13 @@ pub enum WriteError {
     /// refuses it, for the same reason.
     #[error("yaml: did not find expected ',' or '}}'")]
     UnreadableKey,
+    /// A string in which U+0085, a line break, stands before `---` or `...`. Only the YAML printer refuses it, for the
+    /// same reason.
+    #[error("yaml: found unexpected document indicator")]
+    DocumentIndicator,
+    /// The JSON text of the value is no YAML, as [`to_string`] found by reading it.
+    #[error(transparent)]
+    Unreadable(ReadError),
     /// Collections nest deeper than [`MAX_DEPTH`], probably by containing themselves.
     #[error("json: unsupported value: encountered a cycle or more than {MAX_DEPTH} levels")]
     TooDeep,
@@ -63,6 +77,30 @@ pub trait Sink {
     /// # Errors
     /// [`WriteError::ControlCharacter`]
     fn string(&mut self, text: &str) -> Result<(), WriteError>;
+
+    /// Text that need not be UTF-8, as Go's strings: an invalid byte prints as U+FFFD, in JSON as its escape.
+    ///
+    /// # Errors
+    /// As [`Sink::string`].
+    fn raw_string(&mut self, text: &[u8]) -> Result<(), WriteError> {
+        self.string(&chars::lossy(text))
+    }
+
+    /// A key that need not be UTF-8; see [`Sink::raw_string`].
+    ///
+    /// # Errors
+    /// As [`Sink::key`].
+    fn raw_key(&mut self, key: &[u8]) -> Result<(), WriteError> {
+        self.key(&chars::lossy(key))
+    }
+
+    /// Bytes that are no text (Go's `[]byte`): base64 in JSON and YAML, a list of numbers in TOML.
+    ///
+    /// # Errors
+    /// As [`Sink::string`].
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        self.string(&STANDARD.encode(bytes))
+    }
 
     /// Begins a list of `len` values.
     ///
@@ -130,6 +168,34 @@ pub fn sort_entries<K: AsRef<str>, V, S: Sink>(sink: &S, entries: Vec<(K, V)>) -
     crate::order::sort_by(entries, &|a: &(K, V), b: &(K, V)| sink.compare_keys(a.0.as_ref(), b.0.as_ref()))
 }
 
+/// Hands a map to `sink`, its entries in the order the sink wants. Nothing is copied if they come in that order.
+///
+/// # Errors
+/// Those of the sink and of the values.
+pub fn emit_entries<K, V, S, I>(sink: &mut S, entries: I) -> Result<(), WriteError>
+where
+    K: AsRef<str>,
+    V: Emit,
+    S: Sink,
+    I: ExactSizeIterator<Item = (K, V)> + Clone,
+{
+    sink.begin_mapping(entries.len())?;
+    let keys = entries.clone().map(|(key, _)| key);
+    if keys.is_sorted_by(|a, b| sink.compare_keys(a.as_ref(), b.as_ref()) != Ordering::Greater) {
+        for (key, value) in entries {
+            sink.key(key.as_ref())?;
+            value.emit(sink)?;
+        }
+    } else {
+        for (key, value) in sort_entries(sink, entries.collect()) {
+            sink.key(key.as_ref())?;
+            value.emit(sink)?;
+        }
+    }
+    sink.end_mapping();
+    Ok(())
+}
+
 impl Emit for Value {
     fn emit<S: Sink>(&self, sink: &mut S) -> Result<(), WriteError> {
         match self {
@@ -146,14 +212,7 @@ impl Emit for Value {
                 }
                 sink.end_sequence();
             }
-            Value::Map(map) => {
-                sink.begin_mapping(map.len())?;
-                for (key, value) in sort_entries(sink, map.iter().collect()) {
-                    sink.key(key)?;
-                    value.emit(sink)?;
-                }
-                sink.end_mapping();
-            }
+            Value::Map(map) => emit_entries(sink, map.iter())?,
         }
         Ok(())
     }
@@ -166,8 +225,24 @@ impl Emit for Value {
 /// text.
 pub fn to_string(value: &impl Emit) -> Result<String, WriteError> {
     let mut writer = YamlWriter::new();
-    value.emit(&mut writer)?;
-    Ok(writer.finish())
+    match value.emit(&mut writer) {
+        Ok(()) => Ok(writer.finish()),
+        Err(
+            error
+            @ (WriteError::ControlCharacter | WriteError::UnreadableKey | WriteError::DocumentIndicator),
+        ) => Err(as_read(value, error)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The error that Go gives instead of `error`: of all that its YAML reader refuses in the JSON text, what it meets
+/// first.
+fn as_read(value: &impl Emit, error: WriteError) -> WriteError {
+    match json::to_string(value, json::Style::Compact).map(|text| crate::from_str(&text)) {
+        Ok(Err(read)) if read.to_string() != error.to_string() => WriteError::Unreadable(read),
+        Ok(_) => error,
+        Err(error) => error,
+    }
 }
 
 /// Fails if another level below `depth` would be too many.

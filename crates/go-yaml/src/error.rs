@@ -41,18 +41,20 @@ pub enum ReadError {
     /// A collection was used as a key.
     #[error("yaml: invalid map key: {key}")]
     CollectionKey {
-        /// What kind of collection.
-        key: &'static str,
+        /// The key in Go's syntax (`%#v`), of at most 64 KiB.
+        key: String,
         /// The key's line, from 1.
         line: usize,
     },
     /// A key that JSON cannot express: null, or a whole number beyond 63 bits.
-    #[error("unsupported map key of type: {go_type}, key: {key}")]
+    #[error("unsupported map key of type: {go_type}, key: {key}, value: {value}")]
     UnsupportedKey {
         /// Go's name of the key's type.
         go_type: &'static str,
         /// The key as Go prints it.
         key: String,
+        /// The key's value in Go's syntax (`%#v`), of at most 64 KiB.
+        value: String,
         /// The key's line, from 1.
         line: usize,
     },

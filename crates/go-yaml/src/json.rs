@@ -5,7 +5,7 @@ mod reader;
 use std::cmp::Ordering;
 
 use crate::emit::{Emit, Sink, WriteError, check_depth};
-use crate::number::{json_float, unsupported};
+use crate::number::{Digits, json_float, unsupported};
 
 pub use reader::{JsonError, from_str};
 
@@ -119,11 +119,11 @@ impl Sink for JsonWriter {
     }
 
     fn int(&mut self, number: i64) {
-        self.text(&number.to_string());
+        self.text(Digits::of_int(number).as_str());
     }
 
     fn uint(&mut self, number: u64) {
-        self.text(&number.to_string());
+        self.text(Digits::of_uint(number).as_str());
     }
 
     fn float(&mut self, number: f64) -> Result<(), WriteError> {
@@ -137,6 +137,19 @@ impl Sink for JsonWriter {
     fn string(&mut self, text: &str) -> Result<(), WriteError> {
         self.lead_in();
         push_string(&mut self.out, text, self.style.escapes_html());
+        Ok(())
+    }
+
+    fn raw_string(&mut self, text: &[u8]) -> Result<(), WriteError> {
+        self.lead_in();
+        push_raw(&mut self.out, text, self.style.escapes_html());
+        Ok(())
+    }
+
+    fn raw_key(&mut self, key: &[u8]) -> Result<(), WriteError> {
+        self.member();
+        push_raw(&mut self.out, key, self.style.escapes_html());
+        self.out.push_str(if self.style.is_pretty() { ": " } else { ":" });
         Ok(())
     }
 
@@ -159,10 +172,7 @@ impl Sink for JsonWriter {
     }
 
     fn key(&mut self, key: &str) -> Result<(), WriteError> {
-        self.member();
-        push_string(&mut self.out, key, self.style.escapes_html());
-        self.out.push_str(if self.style.is_pretty() { ": " } else { ":" });
-        Ok(())
+        self.raw_key(key.as_bytes())
     }
 
     fn end_mapping(&mut self) {
@@ -177,21 +187,60 @@ impl Sink for JsonWriter {
 /// Appends `text` as a JSON string.
 pub(crate) fn push_string(out: &mut String, text: &str, escape_html: bool) {
     out.push('"');
-    for char in text.chars() {
-        match char {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\x08' => out.push_str("\\b"),
-            '\x0C' => out.push_str("\\f"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '<' | '>' | '&' if !escape_html => out.push(char),
-            '\0'..' ' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                out.push_str(&format!("\\u{:04x}", u32::from(char)));
-            }
-            _ => out.push(char),
-        }
+    push_escaped(out, text, escape_html);
+    out.push('"');
+}
+
+/// Appends `text` as a JSON string, in which Go escapes the sign for an invalid byte though not that sign itself.
+fn push_raw(out: &mut String, text: &[u8], escape_html: bool) {
+    out.push('"');
+    for chunk in text.utf8_chunks() {
+        push_escaped(out, chunk.valid(), escape_html);
+        chunk.invalid().iter().for_each(|_| out.push_str("\\ufffd"));
     }
     out.push('"');
+}
+
+fn push_escaped(out: &mut String, text: &str, escape_html: bool) {
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        // E2 begins U+2028 and U+2029, among others.
+        let escaped = match byte {
+            b'"' | b'\\' | 0..b' ' => true,
+            b'<' | b'>' | b'&' => escape_html,
+            0xE2 => matches!(bytes[at..], [_, 0x80, 0xA8 | 0xA9, ..]),
+            _ => false,
+        };
+        if escaped {
+            out.push_str(&text[from..at]);
+            from = at + push_escape(out, *byte, &bytes[at..]);
+        }
+    }
+    out.push_str(&text[from..]);
+}
+
+/// Appends the escape for the character that `bytes` begin with, and gives its length.
+#[cold]
+fn push_escape(out: &mut String, byte: u8, bytes: &[u8]) -> usize {
+    let hex = |digit: u8| char::from_digit(u32::from(digit & 15), 16).unwrap_or('0');
+    match byte {
+        b'"' => out.push_str("\\\""),
+        b'\\' => out.push_str("\\\\"),
+        0x08 => out.push_str("\\b"),
+        0x0C => out.push_str("\\f"),
+        b'\n' => out.push_str("\\n"),
+        b'\r' => out.push_str("\\r"),
+        b'\t' => out.push_str("\\t"),
+        0xE2 => {
+            out.push_str(if bytes.get(2) == Some(&0xA8) { "\\u2028" } else { "\\u2029" });
+            return 3;
+        }
+        _ => {
+            out.push_str("\\u00");
+            out.push(hex(byte >> 4));
+            out.push(hex(byte));
+        }
+    }
+    1
 }

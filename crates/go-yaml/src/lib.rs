@@ -7,7 +7,7 @@
 //! (`tests/cases`, made by the Go program in `integration-tests/oracle`).
 //!
 //! - [`from_str`] and [`documents`] read; [`parse`] gives the [`Document`] tree with byte spans, for editors.
-//! - [`to_string`] prints YAML, [`json`] reads and prints JSON.
+//! - [`to_string`] prints YAML, [`json`] reads and prints JSON, [`toml`] prints TOML.
 //! - [`Emit`] and [`Sink`] let another value type be printed without being converted first.
 //!
 //! Invariants: no input panics; memory and time are bounded by the constants in [`limits`]; spans are byte
@@ -21,6 +21,7 @@
 
 mod chars;
 mod decode;
+mod dump;
 mod emit;
 mod error;
 pub mod json;
@@ -33,9 +34,10 @@ mod resolve;
 mod scanner;
 mod stream;
 mod timestamp;
+pub mod toml;
 mod value;
 
-pub use emit::{Emit, Sink, WriteError, YamlWriter, sort_entries, to_string};
+pub use emit::{Emit, Sink, WriteError, YamlWriter, emit_entries, sort_entries, to_string};
 pub use error::ReadError;
 pub use node::{Document, Node, NodeKind, NodeRef, ScalarStyle};
 pub use order::natural_cmp;
@@ -49,6 +51,18 @@ pub use value::Value;
 ///
 /// # Errors
 /// The text is not YAML, does not fit the JSON model, or exceeds a limit: see [`ReadError`].
+///
+/// ```
+/// let value = go_yaml::from_str("base: &base {a: 1}\nb: {<<: *base, c: yes}\n")?;
+/// assert_eq!(value.at(&["b", "c"]).and_then(go_yaml::Value::as_bool), Some(true));
+///
+/// let error = go_yaml::from_str("image: {{ .Values.image }}").unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "yaml: invalid map key: map[interface {}]interface {}{\".Values.image\":interface {}(nil)}",
+/// );
+/// # Ok::<(), go_yaml::ReadError>(())
+/// ```
 pub fn from_str(text: &str) -> Result<Value, ReadError> {
     parse(text)?.to_value()
 }
@@ -58,13 +72,28 @@ pub fn from_str(text: &str) -> Result<Value, ReadError> {
 /// # Errors
 /// As [`from_str`]; bytes that are not UTF-8 are [`ReadError::Syntax`]. UTF-16 is not supported.
 pub fn from_slice(bytes: &[u8]) -> Result<Value, ReadError> {
-    from_str(chars::utf8(bytes)?)
+    let (text, fault) = chars::text_and_fault(bytes);
+    parser::first_document(text, fault)?.to_value()
 }
 
 /// Reads the first document of `text` as a tree of nodes with byte spans.
 ///
 /// # Errors
 /// The text is not YAML or exceeds a limit. What only the JSON model forbids shows in [`Document::to_value`].
+///
+/// ```
+/// let text = "image: &tag 'web:1' # pinned\n";
+/// let document = go_yaml::parse(text)?;
+/// let image = document.root().get("image").unwrap();
+/// assert_eq!(&text[image.span()], "'web:1'");
+/// assert_eq!(image.as_str(), Some("web:1"));
+/// # Ok::<(), go_yaml::ReadError>(())
+/// ```
 pub fn parse(text: &str) -> Result<Document<'_>, ReadError> {
-    parser::first_document(text)
+    parser::first_document(text, chars::control_fault(text))
 }
+
+/// The examples of the README, which are tested with the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

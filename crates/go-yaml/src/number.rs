@@ -38,12 +38,53 @@ pub(crate) fn parse_whole(text: &str) -> Option<Whole> {
     }
 }
 
+/// Whole numbers below this are exact in both types and print as themselves.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// The whole number that `number` prints as in JSON, if it prints as one that fits 64 bits.
 pub(crate) fn whole(number: f64) -> Option<Whole> {
+    if number.abs() < EXACT && number.trunc() == number {
+        return Some(Whole::Int(number as i64));
+    }
     if number.fract() != 0.0 || number.abs() >= 1e21 {
         return None;
     }
     parse_whole(&json_float(number))
+}
+
+/// A whole number's decimal digits, on the stack.
+pub(crate) struct Digits {
+    bytes: [u8; 20],
+    start: usize,
+}
+
+impl Digits {
+    pub(crate) fn of_uint(mut number: u64) -> Self {
+        let mut bytes = [0; 20];
+        let mut start = bytes.len();
+        loop {
+            start -= 1;
+            bytes[start] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                return Digits { bytes, start };
+            }
+        }
+    }
+
+    pub(crate) fn of_int(number: i64) -> Self {
+        let mut digits = Self::of_uint(number.unsigned_abs());
+        if number < 0 {
+            // At most 19 digits come before.
+            digits.start -= 1;
+            digits.bytes[digits.start] = b'-';
+        }
+        digits
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[self.start..]).expect("digits and a sign are ASCII")
+    }
 }
 
 /// The shortest decimal digits that read back as the same number, and the position of the decimal point after the
@@ -52,6 +93,20 @@ struct Decimal {
     negative: bool,
     digits: String,
     exponent: i32,
+}
+
+/// The digits of a finite number.
+///
+/// Where two shortest forms are equally near, as for 1844674407709556.25, Rust takes the upper one and Go the even one,
+/// which is also how exact forms are rounded. That needs 16 digits or more.
+fn shortest(number: f64) -> Decimal {
+    let shortest = decimal(&format!("{number:e}"));
+    let len = shortest.digits.len();
+    if len < 16 {
+        return shortest;
+    }
+    let exact = format!("{number:.*e}", len - 1);
+    if exact.parse() == Ok(number) { decimal(&exact) } else { shortest }
 }
 
 fn decimal(scientific: &str) -> Decimal {
@@ -110,9 +165,13 @@ fn not_finite(number: f64) -> Option<&'static str> {
 }
 
 /// `strconv.FormatFloat(number, 'g', -1, 64)`, what go-yaml prints: `1.5`, `1e+06`, `NaN`, `+Inf`.
+///
+/// ```
+/// assert_eq!(go_yaml::number::go_float(1_000_000.0), "1e+06");
+/// ```
 #[must_use]
 pub fn go_float(number: f64) -> String {
-    not_finite(number).map_or_else(|| decimal(&format!("{number:e}")).general(6), str::to_owned)
+    not_finite(number).map_or_else(|| shortest(number).general(6), str::to_owned)
 }
 
 /// `strconv.FormatFloat(number, 'g', -1, 32)`, how `sigs.k8s.io/yaml` writes a key that was a float.
@@ -122,14 +181,22 @@ pub(crate) fn key_float(number: f64) -> String {
         Some("NaN") => ".nan".to_owned(),
         Some("+Inf") => ".inf".to_owned(),
         Some(_) => "-.inf".to_owned(),
-        None => decimal(&format!("{single:e}")).general(6),
+        None => {
+            let shortest = decimal(&format!("{single:e}"));
+            let exact = format!("{single:.*e}", shortest.digits.len() - 1);
+            // As in `shortest`, for a type with fewer digits.
+            if exact.parse() == Ok(single) { decimal(&exact) } else { shortest }.general(6)
+        }
     }
 }
 
 /// A finite number as `encoding/json` prints it: scientific only below 1e-6 and from 1e21 on, `1e-9` rather than
 /// `1e-09`.
 pub(crate) fn json_float(number: f64) -> String {
-    let decimal = decimal(&format!("{number:e}"));
+    if number.abs() < EXACT && number.trunc() == number && (number != 0.0 || number.is_sign_positive()) {
+        return Digits::of_int(number as i64).as_str().to_owned();
+    }
+    let decimal = shortest(number);
     let size = number.abs();
     if size != 0.0 && !(1e-6..1e21).contains(&size) {
         let text = decimal.scientific();

@@ -1,28 +1,44 @@
 //! The order in which go-yaml prints keys.
 
+mod unicode;
+
 use std::cmp::Ordering;
+
+use unicode::{is_digit, is_letter};
 
 /// go-yaml's key order: runs of digits compare as numbers (`a9` before `a10`), anything that is not a letter comes
 /// before letters (`_z` before `a`), letters by code point (so `Z` before `a`).
 ///
-/// Beyond ASCII a letter is what Unicode calls alphabetic, which takes in some marks that Go does not count.
+/// Letters and digits are those of Go's `unicode` package (Unicode 15.0).
 ///
 /// Not a total order: `16` < `1e3` < `2.5` < `16` (in go-yaml too, which then prints such keys in a random order).
 /// Sort with [`crate::sort_entries`], not with the standard library, which may panic on such an order.
+///
+/// ```
+/// use std::cmp::Ordering;
+/// assert_eq!(go_yaml::natural_cmp("a9", "a10"), Ordering::Less);
+/// assert_eq!(go_yaml::natural_cmp("_z", "a"), Ordering::Less);
+/// ```
 #[must_use]
 pub fn natural_cmp(a: &str, b: &str) -> Ordering {
-    for ((at, left), right) in a.char_indices().zip(b.chars()) {
-        if left == right {
-            continue;
-        }
-        return match (left.is_alphabetic(), right.is_alphabetic()) {
-            (true, true) => left.cmp(&right),
-            (true, false) => Ordering::Greater,
-            (false, true) => Ordering::Less,
-            (false, false) => compare_at(a, b, at, left, right),
-        };
+    let Some(at) = a.bytes().zip(b.bytes()).position(|(left, right)| left != right) else {
+        return a.len().cmp(&b.len());
+    };
+    let (left, right) = (a.as_bytes()[at], b.as_bytes()[at]);
+    if left.is_ascii_alphabetic() && right.is_ascii_alphabetic() {
+        return left.cmp(&right);
     }
-    a.chars().count().cmp(&b.chars().count())
+    // The bytes before are the same, so that both characters begin at the same place.
+    let at = a.floor_char_boundary(at);
+    let (Some(left), Some(right)) = (a[at..].chars().next(), b[at..].chars().next()) else {
+        return a.len().cmp(&b.len());
+    };
+    match (is_letter(left), is_letter(right)) {
+        (true, true) => left.cmp(&right),
+        (true, false) => Ordering::Greater,
+        (false, true) => Ordering::Less,
+        (false, false) => compare_at(a, b, at, left, right),
+    }
 }
 
 /// Compares where both strings first differ, at byte `at`, by two characters of which none is a letter.
@@ -42,25 +58,23 @@ fn digit_run(text: &str, started: bool) -> (i64, usize) {
     })
 }
 
-/// Go's `unicode.IsDigit` (decimal digits of any script).
-fn is_digit(char: char) -> bool {
-    char.is_ascii_digit() || (!char.is_ascii() && char.is_numeric() && is_decimal(char))
-}
-
-/// First characters of the runs of ten decimal digits outside ASCII, as far as they are in common use.
-fn is_decimal(char: char) -> bool {
-    const ZEROS: [u32; 22] = [
-        0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6, 0xE50,
-        0xED0, 0xF20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0xFF10,
-    ];
-    ZEROS.iter().any(|zero| (*zero..*zero + 10).contains(&u32::from(char)))
-}
-
-/// Stable merge sort that tolerates an order with contradictions (its result is then some permutation).
-pub(crate) fn sort_by<T>(items: Vec<T>, compare: &impl Fn(&T, &T) -> Ordering) -> Vec<T> {
-    if items.len() < 2 || items.is_sorted_by(|a, b| compare(a, b) != Ordering::Greater) {
-        return items;
+/// Sorts in a stable way and tolerates an order with contradictions (its result is then some permutation).
+pub(crate) fn sort_by<T>(mut items: Vec<T>, compare: &impl Fn(&T, &T) -> Ordering) -> Vec<T> {
+    const FEW: usize = 16;
+    if items.len() > FEW && !items.is_sorted_by(|a, b| compare(a, b) != Ordering::Greater) {
+        return merge_sort(items, compare);
     }
+    for end in 1..items.len() {
+        let mut at = end;
+        while at > 0 && compare(&items[at - 1], &items[at]) == Ordering::Greater {
+            items.swap(at - 1, at);
+            at -= 1;
+        }
+    }
+    items
+}
+
+fn merge_sort<T>(items: Vec<T>, compare: &impl Fn(&T, &T) -> Ordering) -> Vec<T> {
     let mut left = items;
     let right = left.split_off(left.len() / 2);
     let mut left = sort_by(left, compare).into_iter().peekable();

@@ -5,22 +5,33 @@ mod flow;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::chars::is_forbidden;
+use crate::chars::{Fault, control_fault};
 use crate::error::ReadError;
 use crate::limits::{MAX_BYTES, MAX_DEPTH, MAX_NODES};
 use crate::node::{Document, Node, NodeKind, ScalarStyle};
-use crate::scanner::{Mark, Scanner, Token, TokenKind};
+use crate::scanner::{Mark, Scanner, Tag, Token, TokenKind};
 
-/// The first document of `text`; the rest is not looked at.
-pub(crate) fn first_document(text: &str) -> Result<Document<'_>, ReadError> {
+/// The first document of `text`; the rest is not looked at, faults included.
+pub(crate) fn first_document(text: &str, fault: Option<Fault>) -> Result<Document<'_>, ReadError> {
     check_size(text.len())?;
-    check_characters(text, 0)?;
-    Parser::new(text, 0, 0).document()
+    let mut parser = Parser::new(text, 0, 0);
+    let document = parser.document();
+    match fault {
+        Some(fault) if fault.is_within(parser.scanner.reach()) => Err(fault.error),
+        _ => document,
+    }
 }
 
 /// The only document of `text[start..]`, which begins on line `line` (from 0).
 pub(crate) fn only_document(text: &str, start: usize, line: usize) -> Result<Document<'_>, ReadError> {
-    check_characters(&text[start..], line)?;
+    if let Some(fault) = control_fault(&text[start..]) {
+        return Err(match fault.error {
+            ReadError::Syntax { shown, line: inner, problem } => {
+                ReadError::Syntax { shown, line: line + inner, problem }
+            }
+            error => error,
+        });
+    }
     let mut parser = Parser::new(text, start, line);
     let document = parser.document()?;
     parser.expect_end()?;
@@ -29,22 +40,6 @@ pub(crate) fn only_document(text: &str, start: usize, line: usize) -> Result<Doc
 
 pub(crate) fn check_size(bytes: usize) -> Result<(), ReadError> {
     if bytes > MAX_BYTES { Err(ReadError::TooLarge { bytes }) } else { Ok(()) }
-}
-
-/// go-yaml prints no line for this one.
-fn check_characters(text: &str, first_line: usize) -> Result<(), ReadError> {
-    let suspicious = |byte: u8| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r') || byte >= 0x7F;
-    if !text.bytes().any(suspicious) {
-        return Ok(());
-    }
-    match text.char_indices().find(|(_, char)| is_forbidden(*char)) {
-        None => Ok(()),
-        Some((at, _)) => Err(ReadError::Syntax {
-            shown: None,
-            line: first_line + 1 + text[..at].matches('\n').count(),
-            problem: "control characters are not allowed".into(),
-        }),
-    }
 }
 
 struct Parser<'a> {
@@ -105,7 +100,7 @@ impl<'a> Parser<'a> {
                 | TokenKind::DocumentStart
                 | TokenKind::DocumentEnd
                 | TokenKind::VersionDirective { .. }
-                | TokenKind::TagDirective { .. }
+                | TokenKind::TagDirective(_)
         );
         // Without `---` go-yaml takes `...` for the start of a node, and refuses it.
         let empty = absent && (explicit || matches!(next.kind, TokenKind::StreamEnd));
@@ -136,7 +131,7 @@ impl<'a> Parser<'a> {
         self.tag_prefixes.clear();
         while matches!(
             self.scanner.peek()?.kind,
-            TokenKind::VersionDirective { .. } | TokenKind::TagDirective { .. }
+            TokenKind::VersionDirective { .. } | TokenKind::TagDirective(_)
         ) {
             let Token { kind, start, .. } = self.scanner.next()?;
             match kind {
@@ -147,7 +142,8 @@ impl<'a> Parser<'a> {
                 TokenKind::VersionDirective { .. } => {
                     return Err(error(start, "found incompatible YAML document"));
                 }
-                TokenKind::TagDirective { handle, prefix } => {
+                TokenKind::TagDirective(tag) => {
+                    let Tag { handle, suffix: prefix } = *tag;
                     if self.tag_prefixes.iter().any(|(known, _)| *known == handle) {
                         return Err(error(start, "found duplicate %TAG directive"));
                     }
@@ -267,18 +263,18 @@ impl<'a> Parser<'a> {
         loop {
             match &self.scanner.peek()?.kind {
                 TokenKind::Anchor(_) if properties.anchor.is_none() => {}
-                TokenKind::Tag { .. } if tag.is_none() => {}
+                TokenKind::Tag(_) if tag.is_none() => {}
                 _ => break,
             }
             let Token { kind, start, end } = self.scanner.next()?;
             properties.end = Some(end);
             match kind {
                 TokenKind::Anchor(name) => properties.anchor = Some(name),
-                TokenKind::Tag { handle, suffix } => tag = Some((handle, suffix, start)),
+                TokenKind::Tag(found) => tag = Some((*found, start)),
                 _ => {}
             }
         }
-        if let Some((handle, suffix, mark)) = tag {
+        if let Some((Tag { handle, suffix }, mark)) = tag {
             properties.tag = Some(self.expand_tag(&handle, suffix, start, mark)?);
         }
         Ok(properties)

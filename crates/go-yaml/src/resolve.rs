@@ -1,5 +1,7 @@
 //! What a plain scalar means in YAML 1.1 as go-yaml v2 understands it.
 
+use std::borrow::Cow;
+
 use crate::number::{Whole, parse_whole};
 use crate::timestamp::is_timestamp;
 
@@ -37,16 +39,24 @@ pub(crate) fn resolve(text: &str, timestamps: bool) -> Resolved {
         b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~' => word(text),
         b'.' => special_float(text).or_else(|| dotted_float(text)).unwrap_or(Resolved::Str),
         b'0'..=b'9' | b'+' | b'-' => {
-            if let Some(float) = special_float(text) {
-                return float;
+            if timestamps && is_timestamp(text) {
+                return Resolved::Timestamp;
             }
-            if timestamps && is_timestamp(text) { Resolved::Timestamp } else { number(text) }
+            // Nothing else is part of a number or of an infinity.
+            let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'+' | b'-');
+            if !text.as_bytes().iter().all(part) {
+                return Resolved::Str;
+            }
+            special_float(text).unwrap_or_else(|| number(text))
         }
         _ => Resolved::Str,
     }
 }
 
 fn word(text: &str) -> Resolved {
+    if text.len() > "false".len() {
+        return Resolved::Str;
+    }
     match text {
         "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
             Resolved::Bool(true)
@@ -87,13 +97,19 @@ fn finite(text: &str) -> Option<Resolved> {
 }
 
 fn number(text: &str) -> Resolved {
-    let plain = text.replace('_', "");
-    match parse_whole(&plain) {
+    let plain = if text.contains('_') { Cow::Owned(text.replace('_', "")) } else { Cow::Borrowed(text) };
+    match parse_whole(&plain).or_else(|| signed_binary(&plain)) {
         Some(Whole::Int(int)) => Resolved::Int(int),
         Some(Whole::Uint(uint)) => Resolved::Uint(uint),
         None if is_decimal_float(&plain) => finite(&plain).unwrap_or(Resolved::Str),
         None => Resolved::Str,
     }
+}
+
+/// `0b-1`, which go-yaml takes for a number as it parses what follows `0b` by itself.
+fn signed_binary(text: &str) -> Option<Whole> {
+    let digits = text.strip_prefix("0b")?;
+    i64::from_str_radix(digits, 2).ok().map(Whole::Int)
 }
 
 /// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`
@@ -118,6 +134,9 @@ fn is_decimal_float(text: &str) -> bool {
 
 /// A number to base 60 in YAML 1.1, such as `1:30`. go-yaml reads it as text but quotes it for other readers.
 fn is_base60(text: &str) -> bool {
+    if !text.contains(':') {
+        return false;
+    }
     let text = text.strip_prefix(['+', '-']).unwrap_or(text);
     let mut parts = text.split(':');
     let leading = |part: &str| {
@@ -142,6 +161,11 @@ fn is_base60(text: &str) -> bool {
 
 /// True if `text`, written without quotes, is read as this very string by go-yaml and not taken for a number to
 /// base 60 by other readers. Indicators (`#`, `: `, `- ` …) are not this function's concern.
+///
+/// ```
+/// assert!(go_yaml::is_plain_string("web"));
+/// assert!(!go_yaml::is_plain_string("yes") && !go_yaml::is_plain_string("0777") && !go_yaml::is_plain_string("12:30"));
+/// ```
 #[must_use]
 pub fn is_plain_string(text: &str) -> bool {
     resolve(text, true) == Resolved::Str && !is_base60(text)

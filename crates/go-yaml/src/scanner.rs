@@ -35,7 +35,7 @@ pub(crate) struct Mark {
 pub(crate) enum TokenKind<'a> {
     StreamEnd,
     VersionDirective { major: u8, minor: u8 },
-    TagDirective { handle: String, prefix: String },
+    TagDirective(Box<Tag>),
     DocumentStart,
     DocumentEnd,
     BlockSequenceStart,
@@ -51,8 +51,16 @@ pub(crate) enum TokenKind<'a> {
     Value,
     Alias(&'a str),
     Anchor(&'a str),
-    Tag { handle: String, suffix: String },
+    Tag(Box<Tag>),
     Scalar { value: Cow<'a, str>, style: ScalarStyle },
+}
+
+/// A tag, or what `%TAG` says of one. Rare, so that tokens stay small without it.
+#[derive(Debug, Clone)]
+pub(crate) struct Tag {
+    pub(crate) handle: String,
+    /// What follows the handle, or stands for it.
+    pub(crate) suffix: String,
 }
 
 #[derive(Debug, Clone)]
@@ -63,9 +71,6 @@ pub(crate) struct Token<'a> {
 }
 
 /// A token that becomes a key if `:` follows on the same line within 1024 characters.
-///
-/// go-yaml forgets the candidate of a flow collection that ends without a last item's candidate of its own (`{}`,
-/// `[]`), so that it cuts off a text such as `{}: x` after the collection without a word. Here that is an error.
 #[derive(Debug, Clone, Copy, Default)]
 struct SimpleKey {
     possible: bool,
@@ -84,6 +89,8 @@ pub(crate) struct Scanner<'a> {
     /// Tokens handed out so far.
     taken: usize,
     ended: bool,
+    /// Where go-yaml last asked for four characters: where a token begins, for instance.
+    token_at: usize,
     /// Column of the block collection we are in; -1 outside any.
     indent: isize,
     indents: Vec<isize>,
@@ -91,6 +98,12 @@ pub(crate) struct Scanner<'a> {
     simple_key_allowed: bool,
     /// The candidate of every flow level; the first is that of the block context.
     simple_keys: Vec<SimpleKey>,
+    /// Levels by the number of the token that may be their key: while the first queued token is one of these, more
+    /// tokens are needed.
+    ///
+    /// go-yaml drops the entry of `{` or `[` when that collection ends without a candidate in it (`{}`), so that the
+    /// token is handed out too early, and what follows `{}: x` comes in a wrong order. The same happens here.
+    levels_by_token: Vec<(usize, usize)>,
 }
 
 impl<'a> Scanner<'a> {
@@ -104,12 +117,25 @@ impl<'a> Scanner<'a> {
             tokens: VecDeque::new(),
             taken: 0,
             ended: false,
+            token_at: 0,
             indent: -1,
             indents: Vec::new(),
             flow_level: 0,
             simple_key_allowed: true,
             simple_keys: vec![SimpleKey::default()],
+            levels_by_token: Vec::new(),
         }
+    }
+
+    /// Bytes of the text that go-yaml would have asked its reader for by now; beyond the text if it needed more.
+    pub(crate) fn reach(&self) -> usize {
+        let after = |at: usize, chars: usize| {
+            let rest = self.text.get(at..).unwrap_or_default();
+            rest.char_indices().nth(chars - 1).map_or(usize::MAX, |(last, char)| at + last + char.len_utf8())
+        };
+        // What these mean depends on the character after them.
+        let ahead = if matches!(self.at(0), b':' | b'-' | b'?' | b'\\' | b'\'') { 2 } else { 1 };
+        after(self.token_at, 4).max(after(self.mark.at, ahead))
     }
 
     /// The next token, left in place. After the last one, `StreamEnd` for ever.
@@ -135,15 +161,16 @@ impl<'a> Scanner<'a> {
         if self.tokens.is_empty() {
             return Ok(true);
         }
-        let taken = self.taken;
-        let Some(at) = self.simple_keys.iter().position(|key| key.possible && key.token == taken) else {
+        let Some((_, level)) = self.levels_by_token.iter().rev().find(|(token, _)| *token == self.taken)
+        else {
             return Ok(false);
         };
-        self.simple_key_is_valid(at)
+        self.simple_key_is_valid(*level)
     }
 
     fn fetch(&mut self) -> Result<(), ReadError> {
         self.skip_to_next_token();
+        self.token_at = self.mark.at;
         self.unroll_indent(self.mark.column as isize);
         if self.mark.at >= self.bytes.len() || self.ended {
             return self.fetch_stream_end();
@@ -251,7 +278,19 @@ impl<'a> Scanner<'a> {
 
     fn skip_comment(&mut self) {
         if self.at(0) == b'#' {
-            while !self.break_or_end() {
+            self.skip_line();
+        }
+    }
+
+    /// Steps over the rest of the line, before its break.
+    fn skip_line(&mut self) {
+        while !self.break_or_end() {
+            let rest = &self.bytes[self.mark.at..];
+            let ascii = rest.iter().take_while(|byte| matches!(byte, b' '..=b'~')).count();
+            self.mark.at += ascii;
+            self.mark.index += ascii;
+            self.mark.column += ascii;
+            if ascii == 0 {
                 self.advance();
             }
         }
@@ -309,7 +348,8 @@ impl<'a> Scanner<'a> {
 
     fn fetch_flow_start(&mut self, kind: TokenKind<'a>) -> Result<(), ReadError> {
         self.save_simple_key()?;
-        self.simple_keys.push(SimpleKey::default());
+        let token = self.taken + self.tokens.len();
+        self.simple_keys.push(SimpleKey { token, ..SimpleKey::default() });
         self.flow_level += 1;
         if self.indents.len() + self.flow_level > MAX_DEPTH {
             return Err(ReadError::TooDeep);
@@ -323,7 +363,9 @@ impl<'a> Scanner<'a> {
         self.remove_simple_key()?;
         if self.flow_level > 0 {
             self.flow_level -= 1;
-            self.simple_keys.pop();
+            if let Some(key) = self.simple_keys.pop() {
+                self.forget_token(key.token);
+            }
         }
         self.simple_key_allowed = false;
         self.push(kind, 1);
@@ -368,9 +410,10 @@ impl<'a> Scanner<'a> {
         if self.simple_key_is_valid(last)? {
             let key = self.simple_keys[last];
             let token = Token { kind: TokenKind::Key, start: key.mark, end: key.mark };
-            self.tokens.insert(key.token - self.taken, token);
+            self.insert_token(key.token, token);
             self.roll_indent(key.mark.column, Some(key.token), TokenKind::BlockMappingStart, key.mark)?;
             self.simple_keys[last].possible = false;
+            self.forget_token(key.token);
             self.simple_key_allowed = false;
         } else {
             if self.flow_level == 0 {

@@ -25,6 +25,14 @@ pub struct StreamDocument<'a> {
 ///
 /// # Errors
 /// [`ReadError::TooLarge`] only.
+///
+/// ```
+/// let documents = go_yaml::documents("a: 1\n---\nb: [\n---\nc: 3\n")?;
+/// let read: Vec<bool> = documents.iter().map(|document| document.content.is_ok()).collect();
+/// assert_eq!(read, [true, false, true]);
+/// assert_eq!(documents[2].line, 4);
+/// # Ok::<(), go_yaml::ReadError>(())
+/// ```
 pub fn documents(text: &str) -> Result<Vec<StreamDocument<'_>>, ReadError> {
     check_size(text.len())?;
     let mut documents = Vec::new();

@@ -98,16 +98,24 @@ impl Value {
     ///
     /// This is what Helm works on: it decodes JSON into `interface{}` without `UseNumber`, so that whole numbers
     /// beyond 2⁵³ lose precision there and here.
+    ///
+    /// ```
+    /// use go_yaml::Value;
+    /// assert_eq!(go_yaml::from_str("1").unwrap().with_float_numbers(), Value::Float(1.0));
+    /// ```
     #[must_use]
-    pub fn with_float_numbers(self) -> Value {
+    pub fn with_float_numbers(mut self) -> Value {
+        self.make_numbers_float();
+        self
+    }
+
+    fn make_numbers_float(&mut self) {
         match self {
-            Value::Int(number) => Value::Float(number as f64),
-            Value::Uint(number) => Value::Float(number as f64),
-            Value::Seq(items) => Value::Seq(items.into_iter().map(Value::with_float_numbers).collect()),
-            Value::Map(map) => {
-                Value::Map(map.into_iter().map(|(key, value)| (key, value.with_float_numbers())).collect())
-            }
-            other => other,
+            Value::Int(number) => *self = Value::Float(*number as f64),
+            Value::Uint(number) => *self = Value::Float(*number as f64),
+            Value::Seq(items) => items.iter_mut().for_each(Value::make_numbers_float),
+            Value::Map(map) => map.values_mut().for_each(Value::make_numbers_float),
+            _ => {}
         }
     }
 }

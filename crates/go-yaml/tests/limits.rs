@@ -73,9 +73,14 @@ fn mutilated_texts_do_not_panic() {
 }
 
 #[test]
-fn unreadable_keys_are_refused() {
-    for key in ["a\u{85}b".to_owned(), "<".repeat(171)] {
+fn what_go_cannot_read_back_is_refused() {
+    let cases = [
+        ("a\u{85}b".to_owned(), "yaml: line 1: did not find expected ',' or '}'"),
+        ("<".repeat(171), "yaml: did not find expected ',' or '}'"),
+        ("a\u{7F}".to_owned(), "yaml: control characters are not allowed"),
+    ];
+    for (key, error) in cases {
         let value = Value::Map([(key, Value::Null)].into_iter().collect());
-        assert_eq!(go_yaml::to_string(&value), Err(WriteError::UnreadableKey));
+        assert_eq!(go_yaml::to_string(&value).map_err(|error| error.to_string()), Err(error.to_owned()));
     }
 }

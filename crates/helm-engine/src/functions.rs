@@ -21,6 +21,25 @@ const MAX_INCLUDES: usize = 1000;
 /// What Go prints for a missing value. Helm takes it out of what templates print.
 const NO_VALUE: &str = "<no value>";
 
+/// The functions that [`LoadedChart::render`](crate::LoadedChart::render) gives to templates, for templates outside of charts:
+/// Sprig's without `env` and `expandenv`, and `include`, `tpl`, `required`, `fail`, `lookup`, `toYaml` and their like as
+/// Helm 4.3 registers them. Unlike a render, which fails, functions that need a clock or randomness that the host does
+/// not have see 1970 and zeros.
+///
+/// ```
+/// use go_template::{Executor, Options, TemplateSet, Value};
+///
+/// let funcs = helm_engine::functions(&helm_engine::Host::default());
+/// let mut set = TemplateSet::new(funcs.names());
+/// set.parse("a", r#"{{ define "name" }}web{{ end }}{{ include "name" . | quote }}"#)?;
+/// let output = Executor::new(&set, &funcs, Options::default()).execute("a", Value::Nil)?;
+/// assert_eq!(output.to_str(), r#""web""#);
+/// # Ok::<(), go_template::Error>(())
+/// ```
+pub fn functions(host: &Host) -> Funcs {
+    table(host, &Rc::default())
+}
+
 /// All functions that templates may call.
 pub(crate) fn table(host: &Host, asked: &Rc<Asked>) -> Funcs {
     let world =

@@ -30,6 +30,7 @@ mod yaml;
 
 pub use capabilities::{Capabilities, HelmVersion, InvalidKubeVersion, KubeVersion};
 pub use error::RenderError;
+pub use functions::functions;
 pub use loaded::LoadedChart;
 pub use manifest::{HOOK, HeadError, Hook, Manifest, ManifestError, parse_manifest, split_documents};
 pub use order::{KindOrder, sort_by_kind};

@@ -17,21 +17,6 @@ struct HelmVersionObject(HelmVersion);
 /// `.Capabilities.APIVersions`: a list with the method `Has`.
 struct ApiVersions(Arc<Capabilities>);
 
-/// The fields of a struct as Go's JSON names them.
-pub(crate) fn json_fields(object: &dyn Object) -> Vec<(&'static str, Value)> {
-    let Some(HelmVersionObject(helm)) = object.as_any().downcast_ref() else { return object.fields() };
-    let HelmVersion { version, git_commit, git_tree_state, go_version, kube_client_version } = helm;
-    let optional = [
-        ("version", version),
-        ("git_commit", git_commit),
-        ("git_tree_state", git_tree_state),
-        ("go_version", go_version),
-    ];
-    let stated = optional.into_iter().filter(|(_, text)| !text.is_empty());
-    let always = [("kube_client_version", kube_client_version)];
-    stated.chain(always).map(|(name, text)| (name, text.as_str().into())).collect()
-}
-
 impl Object for CapabilitiesObject {
     fn ty(&self) -> Type {
         Type::Opaque("*common.Capabilities")
@@ -111,6 +96,19 @@ impl Object for HelmVersionObject {
             ("GoVersion", go_version.as_str().into()),
             ("KubeClientVersion", kube_client_version.as_str().into()),
         ]
+    }
+
+    fn json_fields(&self) -> Vec<(&'static str, Value)> {
+        let HelmVersion { version, git_commit, git_tree_state, go_version, kube_client_version } = &self.0;
+        let optional = [
+            ("version", version),
+            ("git_commit", git_commit),
+            ("git_tree_state", git_tree_state),
+            ("go_version", go_version),
+        ];
+        let stated = optional.into_iter().filter(|(_, text)| !text.is_empty());
+        let always = [("kube_client_version", kube_client_version)];
+        stated.chain(always).map(|(name, text)| (name, text.as_str().into())).collect()
     }
 
     fn as_any(&self) -> &dyn Any {

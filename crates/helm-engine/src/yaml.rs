@@ -7,8 +7,9 @@ use go_template::{Executor, Func, FuncError, List, Map, Str, Type, Value};
 use go_yaml::WriteError;
 use go_yaml::json::{self, Style};
 use helm_chart::WrongType;
+use sprig::Marshal;
 
-use crate::data::{Data, from_yaml};
+use crate::data::from_yaml;
 use crate::pretty::to_yaml_pretty;
 
 /// The functions by name.
@@ -30,7 +31,7 @@ pub(crate) fn functions() -> Vec<(String, Func)> {
 
 /// `sigs.k8s.io/yaml`'s text without its last line end.
 pub(crate) fn to_yaml(value: &Value) -> Result<String, WriteError> {
-    let mut text = go_yaml::to_string(&Data(value))?;
+    let mut text = go_yaml::to_string(&Marshal(value))?;
     if text.ends_with('\n') {
         text.pop();
     }
@@ -38,7 +39,7 @@ pub(crate) fn to_yaml(value: &Value) -> Result<String, WriteError> {
 }
 
 fn to_json(value: &Value) -> Result<String, WriteError> {
-    json::to_string(&Data(value), Style::Compact)
+    json::to_string(&Marshal(value), Style::Compact)
 }
 
 fn lenient(print: fn(&Value) -> Result<String, WriteError>) -> Func {
@@ -52,7 +53,8 @@ fn strict(print: fn(&Value) -> Result<String, WriteError>) -> Func {
     })
 }
 
-fn printed(exec: &mut Executor<'_>, text: String) -> Result<Value, FuncError> {
+/// The text, charged for.
+pub(crate) fn printed(exec: &mut Executor<'_>, text: String) -> Result<Value, FuncError> {
     exec.charge_bytes(text.len() as u64)?;
     exec.charge(text.len() as u64 / 16)?;
     Ok(text.into())

@@ -48,6 +48,7 @@ mod json;
 mod keys;
 mod layout;
 mod lists;
+mod marshal;
 mod numbers;
 mod passwords;
 mod paths;
@@ -67,6 +68,7 @@ use std::rc::Rc;
 use go_template::{Func, Funcs};
 
 pub use equal::deep_equal;
+pub use marshal::Marshal;
 pub use version::{Constraint, SemverError, Version};
 
 /// The time, as functions such as `now` see it.

@@ -221,6 +221,10 @@ impl Object for Time {
         TIME
     }
 
+    fn json_text(&self) -> Option<String> {
+        Some(self.rfc3339())
+    }
+
     fn field(&self, _: &str) -> Option<Value> {
         None
     }

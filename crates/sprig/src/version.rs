@@ -201,6 +201,10 @@ impl Object for Version {
         VERSION
     }
 
+    fn json_text(&self) -> Option<String> {
+        self.display()
+    }
+
     fn field(&self, _: &str) -> Option<Value> {
         None
     }

@@ -38,12 +38,18 @@ fn is_leading_indicator(char: char, before_gap: bool) -> bool {
 pub(super) fn analyse(text: &str) -> Analysis {
     let mut found =
         Found { indicators: text.starts_with("---") || text.starts_with("..."), ..Found::default() };
-    let mut before = None;
-    let mut chars = text.chars().peekable();
-    while let Some(char) = chars.next() {
-        let next = chars.peek().copied();
-        found.look_at(before, char, next);
-        before = Some(char);
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        // Most characters mean nothing by themselves.
+        if at > 0 && matches!(bytes[at], b'!'..=b'~') && !matches!(bytes[at], b':' | b'#') {
+            at += 1;
+            continue;
+        }
+        let mut rest = text[at..].chars();
+        let Some(char) = rest.next() else { break };
+        found.look_at(text[..at].chars().next_back(), char, rest.next());
+        at += char.len_utf8();
     }
     found.conclude(text)
 }

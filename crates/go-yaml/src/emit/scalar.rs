@@ -30,20 +30,32 @@ impl YamlWriter {
         }
         if self.column + text.len() <= WIDTH {
             // Too short to be folded, and a plain scalar has no line breaks: the common case.
-            self.out.push_str(text);
-            self.column += text.chars().count();
+            self.put_str(text);
         } else {
-            let mut after_space = false;
-            for (at, char) in text.char_indices() {
-                let last_space = !text[at + char.len_utf8()..].starts_with(' ');
-                if char == ' ' && fold && !after_space && self.column > WIDTH && last_space {
-                    self.write_indent();
-                } else {
-                    self.put(char);
-                }
-                after_space = char == ' ';
-            }
+            self.write_folded_at_spaces(text, fold);
         }
+        self.whitespace = false;
+        self.indention = false;
+    }
+
+    /// Breaks a line at single spaces after its column 80.
+    fn write_folded_at_spaces(&mut self, text: &str, fold: bool) {
+        let bytes = text.as_bytes();
+        let mut from = 0;
+        for (at, _) in text.match_indices(' ') {
+            self.put_str(&text[from..at]);
+            from = at + 1;
+            let single = (at == 0 || bytes[at - 1] != b' ') && bytes.get(from) != Some(&b' ');
+            if fold && single && self.column > WIDTH { self.write_indent() } else { self.put(' ') }
+        }
+        self.put_str(&text[from..]);
+    }
+
+    /// A number or a word in double quotes, which needs neither escapes nor folding.
+    pub(super) fn write_quoted_as_is(&mut self, text: &str) {
+        self.write_indicator("\"", true, false, false);
+        self.put_str(text);
+        self.write_indicator("\"", false, false, false);
         self.whitespace = false;
         self.indention = false;
     }
@@ -166,21 +178,23 @@ impl YamlWriter {
         self.put_break();
         self.indention = true;
         self.whitespace = true;
-        let mut after_break = true;
-        for char in text.chars() {
-            if is_break(char) {
+        for line in text.split_inclusive(is_break) {
+            let content = line.trim_end_matches(is_break);
+            if !content.is_empty() {
+                self.write_indent();
+                self.put_str(content);
+                self.indention = false;
+            }
+            if let Some(char) = line[content.len()..].chars().next() {
                 self.write_break(char);
                 self.indention = true;
-                after_break = true;
-            } else {
-                if after_break {
-                    self.write_indent();
-                }
-                self.put(char);
-                self.indention = false;
-                after_break = false;
             }
         }
+    }
+
+    fn put_str(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.column += text.chars().count();
     }
 
     fn write_break(&mut self, char: char) {

@@ -18,7 +18,23 @@ pub(super) fn string(text: &str) -> Result<Cow<'_, str>, WriteError> {
     if text.chars().any(|char| char >= ' ' && is_forbidden(char)) {
         return Err(WriteError::ControlCharacter);
     }
-    if text.contains(NEL) { Ok(Cow::Owned(fold(text))) } else { Ok(Cow::Borrowed(text)) }
+    if !text.contains(NEL) {
+        return Ok(Cow::Borrowed(text));
+    }
+    let mut lines = text.split(NEL).skip(1).peekable();
+    while let Some(line) = lines.next() {
+        // The last line ends with a quote in JSON, the others with a break.
+        if is_document_indicator(line, lines.peek().is_some()) {
+            return Err(WriteError::DocumentIndicator);
+        }
+    }
+    Ok(Cow::Owned(fold(text)))
+}
+
+/// True for a line that begins with `---` or `...` and a gap.
+fn is_document_indicator(line: &str, ends_with_break: bool) -> bool {
+    let rest = line.strip_prefix("---").or_else(|| line.strip_prefix("..."));
+    rest.is_some_and(|rest| rest.starts_with(' ') || (rest.is_empty() && ends_with_break))
 }
 
 /// Runs of spaces around NELs go; a single NEL becomes a space, of several the first is dropped.

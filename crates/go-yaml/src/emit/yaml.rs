@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 
 use super::analysis::{Analysis, analyse, choose};
+use super::quick::{Quick, classify};
 use super::{Sink, WriteError, check_depth, through_json};
-use crate::number::{Whole, go_float, unsupported, whole};
+use crate::number::{Digits, Whole, go_float, unsupported, whole};
 use crate::order::natural_cmp;
 
 /// Columns per level.
@@ -57,7 +58,7 @@ impl YamlWriter {
     #[must_use]
     pub fn new() -> Self {
         YamlWriter {
-            out: String::new(),
+            out: String::with_capacity(256),
             column: 0,
             indent: -1,
             whitespace: true,
@@ -156,8 +157,9 @@ impl YamlWriter {
         if !self.indention || self.column > indent || (self.column == indent && !self.whitespace) {
             self.put_break();
         }
-        while self.column < indent {
-            self.put(' ');
+        if self.column < indent {
+            self.out.extend(std::iter::repeat_n(' ', indent - self.column));
+            self.column = indent;
         }
         self.whitespace = true;
         self.indention = true;
@@ -190,11 +192,11 @@ impl Sink for YamlWriter {
     }
 
     fn int(&mut self, number: i64) {
-        self.plain(&number.to_string());
+        self.plain(Digits::of_int(number).as_str());
     }
 
     fn uint(&mut self, number: u64) {
-        self.plain(&number.to_string());
+        self.plain(Digits::of_uint(number).as_str());
     }
 
     fn float(&mut self, number: f64) -> Result<(), WriteError> {
@@ -210,6 +212,18 @@ impl Sink for YamlWriter {
     }
 
     fn string(&mut self, text: &str) -> Result<(), WriteError> {
+        match classify(text) {
+            Quick::Plain => {
+                self.plain(text);
+                return Ok(());
+            }
+            Quick::Quoted => {
+                self.lead_in();
+                self.write_quoted_as_is(text);
+                return Ok(());
+            }
+            Quick::Unknown => {}
+        }
         let text = through_json::string(text)?;
         self.lead_in();
         self.scalar(&text, &analyse(&text), false);
@@ -229,6 +243,21 @@ impl Sink for YamlWriter {
     }
 
     fn key(&mut self, key: &str) -> Result<(), WriteError> {
+        if key.len() <= SIMPLE_KEY_MAX {
+            let quick = classify(key);
+            if quick != Quick::Unknown {
+                self.write_indent();
+                if quick == Quick::Plain {
+                    self.write_plain(key, false)
+                } else {
+                    self.write_quoted_as_is(key)
+                }
+                if let Some(open) = self.open.last_mut() {
+                    open.kind = OpenKind::Mapping;
+                }
+                return Ok(());
+            }
+        }
         let text = through_json::string(key)?;
         through_json::check_key(key)?;
         let analysis = analyse(&text);

@@ -68,16 +68,24 @@ fn quote(character: char) -> String {
 ///
 /// # Errors
 /// The text is not JSON or exceeds a limit.
+///
+/// ```
+/// use go_yaml::json;
+/// assert_eq!(json::from_str("{\"a\": [1]}").unwrap().at(&["a"]).unwrap().as_seq().unwrap().len(), 1);
+/// let error = json::from_str("{a: 1}").unwrap_err();
+/// assert_eq!(error.to_string(), "invalid character 'a' looking for beginning of object key string");
+/// ```
 pub fn from_str(text: &str) -> Result<Value, JsonError> {
     if text.len() > MAX_BYTES {
         return Err(JsonError::TooLarge { bytes: text.len() });
     }
-    let mut reader = Reader { text, at: 0, depth: 0 };
+    let mut reader = Reader { text, at: 0, depth: 0, out_of_range: None };
     let value = reader.value("looking for beginning of value")?;
     reader.skip_space();
-    match reader.peek() {
-        None => Ok(value),
-        Some(_) => Err(reader.invalid("after top-level value")),
+    match (reader.peek(), reader.out_of_range.take()) {
+        (Some(_), _) => Err(reader.invalid("after top-level value")),
+        (None, Some(text)) => Err(JsonError::NumberRange { text }),
+        (None, None) => Ok(value),
     }
 }
 
@@ -85,6 +93,8 @@ struct Reader<'t> {
     text: &'t str,
     at: usize,
     depth: usize,
+    /// The first number beyond a float's range: an error only if the text is JSON.
+    out_of_range: Option<String>,
 }
 
 impl Reader<'_> {
@@ -157,12 +167,12 @@ impl Reader<'_> {
     }
 
     fn object(&mut self) -> Result<Value, JsonError> {
-        let mut map = BTreeMap::new();
         self.skip_space();
         if self.peek() == Some(b'}') {
             self.at += 1;
-            return Ok(Value::Map(map));
+            return Ok(Value::Map(BTreeMap::new()));
         }
+        let mut members = Vec::new();
         loop {
             self.skip_space();
             if self.peek() != Some(b'"') {
@@ -175,13 +185,14 @@ impl Reader<'_> {
             }
             self.at += 1;
             let value = self.value("looking for beginning of value")?;
-            map.insert(key, value);
+            members.push((key, value));
             self.skip_space();
             match self.peek() {
                 Some(b',') => self.at += 1,
                 Some(b'}') => {
                     self.at += 1;
-                    return Ok(Value::Map(map));
+                    // Of equal keys the last stays.
+                    return Ok(Value::Map(members.into_iter().collect()));
                 }
                 _ => return Err(self.invalid("after object key:value pair")),
             }
@@ -245,6 +256,12 @@ impl Reader<'_> {
         }
         let text = &self.text[from..self.at];
         if whole_end == self.at && text != "-0" {
+            // Nothing overflows in 18 digits.
+            if text.len() <= 18 {
+                let digits = text.strip_prefix('-').unwrap_or(text);
+                let size = digits.bytes().fold(0, |number, digit| number * 10 + i64::from(digit - b'0'));
+                return Ok(Value::Int(if digits.len() == text.len() { size } else { -size }));
+            }
             match parse_whole(text) {
                 Some(Whole::Int(int)) => return Ok(Value::Int(int)),
                 Some(Whole::Uint(uint)) => return Ok(Value::Uint(uint)),
@@ -253,27 +270,33 @@ impl Reader<'_> {
         }
         match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(Value::Float(number)),
-            _ => Err(JsonError::NumberRange { text: text.to_owned() }),
+            _ => {
+                self.out_of_range.get_or_insert_with(|| text.to_owned());
+                Ok(Value::Null)
+            }
         }
     }
 
     fn string(&mut self) -> Result<String, JsonError> {
         self.at += 1;
+        let bytes = self.text.as_bytes();
         let mut string = String::new();
         loop {
-            let rest = &self.text[self.at..];
-            let plain = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+            let from = self.at;
+            let plain = bytes[from..].iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
             let Some(plain) = plain else {
                 return Err(JsonError::UnexpectedEnd);
             };
-            string.push_str(&rest[..plain]);
-            self.at += plain;
-            match self.peek() {
-                Some(b'"') => {
+            let piece = &self.text[from..from + plain];
+            self.at = from + plain;
+            match bytes[self.at] {
+                b'"' => {
                     self.at += 1;
-                    return Ok(string);
+                    // Without escapes, the one allocation fits.
+                    return Ok(if string.is_empty() { piece.to_owned() } else { string + piece });
                 }
-                Some(b'\\') => {
+                b'\\' => {
+                    string.push_str(piece);
                     self.at += 1;
                     string.push(self.escape()?);
                 }

@@ -49,9 +49,7 @@ impl<'a> Scanner<'a> {
             breaks.clear();
             after_blank = blank;
             let from = self.mark.at;
-            while !self.break_or_end() {
-                self.advance();
-            }
+            self.skip_line();
             value.push_str(&self.text[from..self.mark.at]);
             end = self.mark;
             last_break = if self.at_break() { self.advance_line() } else { "" };

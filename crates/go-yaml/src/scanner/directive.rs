@@ -1,6 +1,6 @@
 //! Directives (`%YAML`, `%TAG`), anchors, aliases and tags.
 
-use super::{Mark, Scanner, Token, TokenKind};
+use super::{Mark, Scanner, Tag, Token, TokenKind};
 use crate::chars::is_word;
 use crate::error::ReadError;
 
@@ -82,7 +82,7 @@ impl<'a> Scanner<'a> {
         if !self.gap(0) {
             return Err(self.error_in(start, "did not find expected whitespace or line break"));
         }
-        Ok(TokenKind::TagDirective { handle: handle.to_owned(), prefix })
+        Ok(TokenKind::TagDirective(Box::new(Tag { handle: handle.to_owned(), suffix: prefix })))
     }
 
     pub(super) fn fetch_anchor(&mut self) -> Result<(), ReadError> {
@@ -127,7 +127,11 @@ impl<'a> Scanner<'a> {
         if !self.gap(0) {
             return Err(self.error_in(start, "did not find expected whitespace or line break"));
         }
-        self.tokens.push_back(Token { kind: TokenKind::Tag { handle, suffix }, start, end: self.mark });
+        self.tokens.push_back(Token {
+            kind: TokenKind::Tag(Box::new(Tag { handle, suffix })),
+            start,
+            end: self.mark,
+        });
         Ok(())
     }
 

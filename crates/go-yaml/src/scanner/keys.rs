@@ -6,7 +6,7 @@ use crate::limits::MAX_DEPTH;
 
 impl<'a> Scanner<'a> {
     pub(super) fn simple_key_is_valid(&mut self, at: usize) -> Result<bool, ReadError> {
-        let key = self.simple_keys[at];
+        let Some(key) = self.simple_keys.get(at).copied() else { return Ok(false) };
         if !key.possible {
             return Ok(false);
         }
@@ -33,16 +33,35 @@ impl<'a> Scanner<'a> {
         let token = self.taken + self.tokens.len();
         let mark = self.mark;
         *self.current_key() = SimpleKey { possible: true, required, token, mark };
+        // Tokens that were handed out are not asked for again.
+        let taken = self.taken;
+        self.levels_by_token.retain(|(token, _)| *token >= taken);
+        self.levels_by_token.push((token, self.simple_keys.len() - 1));
         Ok(())
     }
 
     pub(super) fn remove_simple_key(&mut self) -> Result<(), ReadError> {
         let key = *self.current_key();
-        if key.possible && key.required {
-            return Err(self.error_in(key.mark, "could not find expected ':'"));
+        if key.possible {
+            if key.required {
+                return Err(self.error_in(key.mark, "could not find expected ':'"));
+            }
+            self.current_key().possible = false;
+            self.forget_token(key.token);
         }
-        self.current_key().possible = false;
         Ok(())
+    }
+
+    pub(super) fn forget_token(&mut self, token: usize) {
+        self.levels_by_token.retain(|(known, _)| *known != token);
+    }
+
+    /// Puts a token before token `number`, or to the end if that was handed out already.
+    pub(super) fn insert_token(&mut self, number: usize, token: Token<'a>) {
+        match number.checked_sub(self.taken) {
+            Some(at) => self.tokens.insert(at, token),
+            None => self.tokens.push_back(token),
+        }
     }
 
     /// Begins a block collection if `column` is deeper than the present one; its token goes before token `number`,
@@ -65,7 +84,7 @@ impl<'a> Scanner<'a> {
         }
         let token = Token { kind, start: mark, end: mark };
         match number {
-            Some(number) => self.tokens.insert(number - self.taken, token),
+            Some(number) => self.insert_token(number, token),
             None => self.tokens.push_back(token),
         }
         Ok(())

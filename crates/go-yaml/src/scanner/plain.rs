@@ -2,14 +2,18 @@
 
 use std::borrow::Cow;
 
-use super::{Fold, Scanner, Token, TokenKind};
-use crate::chars::is_blank;
+use super::{Fold, Mark, Scanner, Token, TokenKind};
+use crate::chars::{is_blank, is_gap};
 use crate::error::ReadError;
 use crate::node::ScalarStyle;
 
 impl<'a> Scanner<'a> {
     pub(super) fn scan_plain(&mut self) -> Result<Token<'a>, ReadError> {
         let start = self.mark;
+        if let Some((text, end)) = self.scan_simple_plain() {
+            let value = Cow::Borrowed(text);
+            return Ok(Token { kind: TokenKind::Scalar { value, style: ScalarStyle::Plain }, start, end });
+        }
         let mut end = start;
         let indent = (self.indent + 1) as usize;
         // The lines before the present one, folded; `line_start` is where the present one's text begins.
@@ -53,6 +57,52 @@ impl<'a> Scanner<'a> {
         let last_line = &self.text[line_start..end.at];
         let value = if folded.is_empty() { Cow::Borrowed(last_line) } else { Cow::Owned(folded + last_line) };
         Ok(Token { kind: TokenKind::Scalar { value, style: ScalarStyle::Plain }, start, end })
+    }
+
+    /// The common case: ASCII on one line. Gives the text and its end, and moves to where [`Self::scan_plain`] would
+    /// stop; does not move if it fails.
+    fn scan_simple_plain(&mut self) -> Option<(&'a str, Mark)> {
+        let from = self.mark.at;
+        let in_flow = self.flow_level > 0;
+        let (mut at, mut end) = (from, from);
+        let next_line = loop {
+            match self.bytes.get(at) {
+                Some(b' ') => {
+                    at += 1;
+                    continue;
+                }
+                Some(b':') if is_gap(self.bytes, at + 1) => break false,
+                Some(b'#') if at == from || self.bytes[at - 1] == b' ' => break false,
+                Some(b',' | b'?' | b'[' | b']' | b'{' | b'}') if in_flow => break false,
+                Some(b'!'..=b'~') => {}
+                Some(b'\n') if !in_flow => break true,
+                None => break false,
+                _ => return None,
+            }
+            at += 1;
+            end = at;
+        };
+        let end_mark = self.ahead(end);
+        if next_line {
+            let first = at + 1;
+            let blanks = self.bytes[first..].iter().take_while(|byte| **byte == b' ').count();
+            let ends = matches!(self.bytes.get(first + blanks), None | Some(b'!'..=b'~'));
+            if !ends || blanks as isize > self.indent {
+                return None;
+            }
+            let index = self.mark.index + (first - from) + blanks;
+            self.mark = Mark { at: first + blanks, index, line: self.mark.line + 1, column: blanks };
+            self.simple_key_allowed = true;
+        } else {
+            self.mark = self.ahead(at);
+        }
+        Some((&self.text[from..end], end_mark))
+    }
+
+    /// The place `at`, with nothing but ASCII before it on this line.
+    fn ahead(&self, at: usize) -> Mark {
+        let len = at - self.mark.at;
+        Mark { at, index: self.mark.index + len, line: self.mark.line, column: self.mark.column + len }
     }
 
     /// `: ` anywhere; in flow collections their indicators as well.

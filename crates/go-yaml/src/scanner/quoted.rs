@@ -134,6 +134,8 @@ impl<'a> Scanner<'a> {
     fn scan_hex_escape(&mut self, start: Mark, digits: usize) -> Result<char, ReadError> {
         self.advance();
         self.advance();
+        // go-yaml asks for all digits at once: four characters from here.
+        self.token_at = self.mark.at + digits - 4;
         let mut code: u32 = 0;
         for offset in 0..digits {
             let Some(digit) = char::from(self.at(offset)).to_digit(16) else {
