@@ -15,7 +15,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: help
 help: ## Say what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 .PHONY: demo
 demo: tools build ## Play the whole story against real servers (CONTEXT=name REGISTRY=host/prefix: on a cluster of yours)
@@ -63,6 +63,39 @@ tidy: $(DENY) ## Check layers, dependencies, format and lints
 .PHONY: oracle
 oracle: ## Make the expected results of the tests again, with the real tools
 	cd integration-tests/oracle && ./regenerate.sh
+
+.PHONY: bench-template
+bench-template: ## Compare the template engine with Go's: time and memory, in one run
+	cd integration-tests/oracle && go build -trimpath -o $(CACHE)/oracle/bench ./cmd/bench
+	cargo build --release --locked -p beside-go --bin bench-template
+	@$(CARGO_TARGET_DIR)/release/bench-template $(CACHE)/oracle/bench
+
+.PHONY: fuzz-template
+fuzz-template: ## Compare the template engine with Go's on random templates (SECONDS=3600 SEED=1)
+	cd integration-tests/oracle && go build -trimpath -o $(CACHE)/oracle/template ./cmd/template
+	cargo build --release --locked -p beside-go --bin fuzz-template
+	@failed=; for mode in "" --sprig; do \
+	  echo "fuzz-template $$mode"; \
+	  $(CARGO_TARGET_DIR)/release/fuzz-template --oracle $(CACHE)/oracle/template --out $(CACHE)/fuzz-template$$mode.cases \
+	    --seconds $$(($(or $(SECONDS),3600) / 2)) --seed $(or $(SEED),1) $$mode || failed=1; \
+	done; test -z "$$failed"
+
+FUZZ := $(CACHE)/fuzz
+TARGET ?= evaluator
+FUZZ_DICTIONARY = $(wildcard integration-tests/fuzz/dictionaries/$(if $(filter yaml%,$(TARGET)),yaml,template).dict)
+
+$(FUZZ)/bin/cargo-fuzz:
+	@echo "tools: building cargo-fuzz"
+	@env -u CARGO_TARGET_DIR cargo install -q --locked --root $(FUZZ) cargo-fuzz@0.13.2
+
+.PHONY: fuzz
+fuzz: PACKAGES += g++
+fuzz: packages $(FUZZ)/bin/cargo-fuzz ## Feed hostile input to a parser (TARGET=evaluator SECONDS=600; targets: integration-tests/fuzz)
+	@rustup toolchain list | grep -q '^nightly' || rustup toolchain install nightly --profile minimal
+	@mkdir -p $(FUZZ)/corpus/$(TARGET)
+	PATH="$(FUZZ)/bin:$$PATH" CARGO_TARGET_DIR=$(FUZZ)/target cargo +nightly fuzz run --fuzz-dir integration-tests/fuzz \
+	  $(TARGET) $(FUZZ)/corpus/$(TARGET) -- $(addprefix -dict=,$(FUZZ_DICTIONARY)) \
+	  -max_total_time=$(or $(SECONDS),600) -timeout=10 -rss_limit_mb=2048
 
 .PHONY: crds
 crds: ## Print the CRDs from their Rust types into deploy/crds and the chart

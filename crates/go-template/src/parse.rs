@@ -5,6 +5,7 @@ mod intern;
 mod lexer;
 mod number;
 mod parser;
+mod scope;
 mod trees;
 pub(crate) mod utf8;
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test sets up itself is there")]
 
 use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 use go_template::{
     Budget, ErrorKind, Executor, Func, Funcs, Limits, List, Map, Options, TemplateSet, Type, Value,
@@ -76,6 +77,88 @@ fn each_budget_ends_what_exceeds_it() {
     for (text, budget) in rows {
         assert_eq!(ends_with(text, small), Some(budget), "{text}");
     }
+}
+
+/// A bomb: how its text is made, and the budgets that may end it.
+struct Bomb {
+    text: String,
+    ends: &'static [Option<Budget>],
+}
+
+/// Templates whose work, depth or text grows much faster than they do. None of them may need more than its budgets allow:
+/// not in steps, not in bytes, not on the stack.
+fn bombs() -> Vec<Bomb> {
+    const OUTPUT: &[Option<Budget>] = &[Some(Budget::Output)];
+    const STEPS: &[Option<Budget>] = &[Some(Budget::Steps)];
+    const DEPTH: &[Option<Budget>] = &[Some(Budget::Depth)];
+    const ENDS: &[Option<Budget>] = &[None];
+    let doubled =
+        |by: &str| format!(r#"{{{{ $x := "<x>" }}}}{{{{ range 80 }}}}{{{{ $x = {by} }}}}{{{{ end }}}}"#);
+    let mut bombs: Vec<(String, &'static [Option<Budget>])> = vec![
+        (doubled(r#"printf "%s%s" $x $x"#), OUTPUT),
+        (doubled(r#"printf "%[1]s%[1]q" $x"#), OUTPUT),
+        (doubled(r#"printf "%x" $x"#), OUTPUT),
+        (doubled(r#"print $x $x"#), OUTPUT),
+        (doubled(r#"println $x $x"#), OUTPUT),
+        (doubled(r#"html $x $x"#), OUTPUT),
+        (doubled(r#"js $x $x"#), OUTPUT),
+        (doubled(r#"urlquery $x $x"#), OUTPUT),
+        (doubled(r#"tpl "{{ . }}{{ . }}" $x"#), OUTPUT),
+        (doubled(r#"list $x $x"#) + "{{ $x }}", OUTPUT),
+        (doubled(r#"list $x $x"#) + r#"{{ printf "%#v" $x }}"#, OUTPUT),
+        (doubled(r#"list $x $x"#) + r#"{{ printf "%500d" $x }}"#, OUTPUT),
+        (doubled(r#"list $x $x"#) + "{{ eq $x $x }}", OUTPUT),
+        (doubled(r#"list $x $x"#) + "{{ range $x }}{{ range . }}{{ range . }}{{ . }}{{ end }}{{ end }}{{ end }}", OUTPUT),
+        (r#"{{ range 100000000 }}{{ $x := printf "%1000000d" 1 }}{{ end }}"#.to_owned(), OUTPUT),
+        (r#"{{ range 100000000 }}{{ $x := printf "%-1000000s" "" }}{{ end }}"#.to_owned(), OUTPUT),
+        (r#"{{ range 100000000 }}{{ $x := printf "%.1000000f" 1.5 }}{{ end }}"#.to_owned(), OUTPUT),
+        (r#"{{ range 100000000 }}{{ $x := printf "%*d" 1000000 1 }}{{ end }}"#.to_owned(), OUTPUT),
+        (r#"{{ range 100000000 }}{{ $x := printf "%.1000000U" 1 }}{{ end }}"#.to_owned(), OUTPUT),
+        (r#"{{ printf "%1000000[1]d" 1 | printf "%[1]s%[1]s" | printf "%[1]s%[1]s" | len }}"#.to_owned(), OUTPUT),
+        ("{{ range 9223372036854775807 }}{{ end }}".to_owned(), STEPS),
+        ("{{ range $i := 9223372036854775807 }}{{ continue }}{{ end }}".to_owned(), STEPS),
+        ("{{ range 100000 }}{{ range 100000 }}{{ range 100000 }}{{ end }}{{ end }}{{ end }}".to_owned(), STEPS),
+        (r#"{{ range 1000000000 }}{{ $x := index $.self 0 }}{{ end }}"#.to_owned(), STEPS),
+        (r#"{{ define "a" }}{{ template "b" . }}{{ template "b" . }}{{ end }}{{ define "b" }}{{ if 1 }}{{ template "c" . }}{{ template "c" . }}{{ end }}{{ end }}{{ define "c" }}{{ range 3 }}{{ template "a" $ }}{{ end }}{{ end }}{{ template "a" . }}"#.to_owned(), DEPTH),
+        (r#"{{ define "a" }}{{ include "b" . }}{{ end }}{{ define "b" }}{{ tpl "{{ include \"a\" . }}" . }}{{ end }}{{ template "a" . }}"#.to_owned(), DEPTH),
+        (r#"{{ block "a" . }}{{ with $x := include "a" . }}{{ end }}{{ end }}"#.to_owned(), DEPTH),
+        (r#"{{ tpl "{{ tpl .self . }}" . }}"#.to_owned(), DEPTH),
+        // Long, not deep: these are as large as their text.
+        (format!("{{{{ 1{} }}}}", " | print".repeat(5000)), ENDS),
+        (format!("{{{{ print{} | len }}}}", " 1".repeat(20_000)), ENDS),
+        (format!("{{{{ and{} }}}}", " 1".repeat(20_000)), ENDS),
+        ((0..5000).map(|i| format!(r#"{{{{ define "t{i}" }}}}{{{{ end }}}}"#)).collect(), ENDS),
+        ((0..5000).map(|i| format!("{{{{ $x{i} := {i} }}}}")).collect(), ENDS),
+        (format!("{{{{ if 0 }}}}{}{{{{ end }}}}", "{{ else if 0 }}".repeat(100)), ENDS),
+        ("{{/* x */}}".repeat(20_000), ENDS),
+        ("{{ .nope }}".repeat(20_000), OUTPUT),
+        (format!("{{{{ .nope{} }}}}", ".x".repeat(20_000)), ENDS),
+    ];
+    // A tree of templates, each calling the next twice: as many calls as two to their number.
+    let tree = (0..60).map(|i| {
+        let next = i + 1;
+        format!(r#"{{{{ define "t{i}" }}}}{{{{ template "t{next}" . }}}}{{{{ template "t{next}" . }}}}{{{{ end }}}}"#)
+    });
+    bombs.push((tree.collect::<String>() + r#"{{ define "t60" }}{{ end }}{{ template "t0" . }}"#, STEPS));
+    bombs.into_iter().map(|(text, ends)| Bomb { text, ends }).collect()
+}
+
+#[test]
+fn bombs_end_within_their_budgets() {
+    let limits = Limits { steps: 300_000, depth: 120, output: 150_000 };
+    for bomb in bombs() {
+        let shown: String = bomb.text.chars().take(120).collect();
+        let began = Instant::now();
+        let end = ends_with(&bomb.text, limits);
+        assert!(bomb.ends.contains(&end), "{end:?}: {shown}");
+        // Each takes milliseconds; without its budget, years.
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}: {shown}", began.elapsed());
+    }
+    // What the whole process has ever held, where the system tells.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+    assert!(peak.is_none_or(|peak: u64| peak < 256 << 10), "{peak:?} kB of memory were used");
 }
 
 #[test]

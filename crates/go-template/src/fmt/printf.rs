@@ -235,7 +235,7 @@ impl Run<'_, '_> {
             Value::Number(n) => n.as_int(),
             _ => None,
         };
-        number.filter(|n| n.abs() <= TOO_LARGE)
+        number.filter(|n| (-TOO_LARGE..=TOO_LARGE).contains(n))
     }
 }
 

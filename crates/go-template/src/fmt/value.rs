@@ -3,7 +3,7 @@
 use super::{Flags, MAX_DEPTH, Printer};
 use crate::parse::utf8;
 use crate::value::Basic;
-use crate::{Budget, List, Map, Number, Object, Value};
+use crate::{Budget, List, Map, Number, Object, Type, Value};
 
 impl Printer<'_> {
     /// Prints a function's argument.
@@ -16,7 +16,7 @@ impl Printer<'_> {
                 self.text(name.as_bytes());
             }
             (_, 'p') => self.pointer(value, verb),
-            (_, 'w') => self.bad_verb(value, verb),
+            (_, 'w') if !matches!(value, Value::Bytes(_)) => self.bad_verb(value, verb),
             _ => self.value(value, verb, 0),
         }
     }
@@ -35,9 +35,9 @@ impl Printer<'_> {
             }
             // An element of type interface {} that is nil prints as such with every verb.
             Value::Nil => self.str("<nil>"),
-            Value::Bytes(bytes) => self.bytes(value, bytes, verb),
-            Value::List(list) => self.list(list, verb, depth),
-            Value::Map(map) => self.map(map, verb, depth),
+            Value::Bytes(bytes) => self.bytes(value, bytes, verb, depth),
+            Value::List(list) => self.list(list, list.ty(), verb, depth),
+            Value::Map(map) => self.map(map, map.ty(), verb, depth),
             Value::Object(object) => self.object(value, &**object, verb, depth),
             Value::Func(_) | Value::NilPointer(_) => self.pointer(value, verb),
             Value::Float64(f) => self.float_verb(value, *f, 64, verb),
@@ -121,12 +121,16 @@ impl Printer<'_> {
         }
     }
 
-    fn bytes(&mut self, value: &Value, bytes: &[u8], verb: char) {
+    fn bytes(&mut self, value: &Value, bytes: &[u8], verb: char, depth: usize) {
         match verb {
             's' | 'x' | 'X' | 'q' => self.string_verb(value, bytes, verb),
             _ => {
                 let sharp = self.flags.sharp_v && matches!(verb, 'v' | 'd');
-                self.str(if sharp { "[]byte{" } else { "[" });
+                self.str(match (sharp, depth) {
+                    (false, _) => "[",
+                    (true, 0) => "[]byte{",
+                    (true, _) => "[]uint8{",
+                });
                 for (i, byte) in bytes.iter().enumerate() {
                     if i > 0 {
                         self.str(if sharp { ", " } else { " " });
@@ -142,10 +146,10 @@ impl Printer<'_> {
         }
     }
 
-    fn list(&mut self, list: &List, verb: char, depth: usize) {
+    fn list(&mut self, list: &List, ty: Type, verb: char, depth: usize) {
         let sharp = self.flags.sharp_v;
         if sharp {
-            self.str(&list.ty().to_string());
+            self.str(&ty.to_string());
             if list.is_nil() {
                 return self.str("(nil)");
             }
@@ -163,10 +167,10 @@ impl Printer<'_> {
         self.str(if sharp { "}" } else { "]" });
     }
 
-    fn map(&mut self, map: &Map, verb: char, depth: usize) {
+    fn map(&mut self, map: &Map, ty: Type, verb: char, depth: usize) {
         let sharp = self.flags.sharp_v;
         if sharp {
-            self.str(&map.ty().to_string());
+            self.str(&ty.to_string());
             if map.is_nil() {
                 return self.str("(nil)");
             }
@@ -191,8 +195,11 @@ impl Printer<'_> {
         if let (true, Some(text)) = (by_method, object.display()) {
             return self.string_verb(value, text.as_bytes(), verb);
         }
-        if let Some(data) = object.data() {
-            return self.value(&data, verb, depth);
+        match object.data() {
+            Some(Value::List(list)) => return self.list(&list, object.ty(), verb, depth),
+            Some(Value::Map(map)) => return self.map(&map, object.ty(), verb, depth),
+            Some(data) => return self.value(&data, verb, depth),
+            None => {}
         }
         if object.is_pointer() {
             match depth {

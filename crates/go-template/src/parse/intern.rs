@@ -31,3 +31,22 @@ fn place(name: &[u8]) -> usize {
     let mixed = name.len() + byte(1) * 3 + byte(name.len() / 2) * 7 + byte(name.len().wrapping_sub(1)) * 13;
     mixed % PLACES
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Names, place};
+
+    #[test]
+    fn equal_names_share_their_bytes_and_others_do_not() {
+        let mut names = Names::default();
+        let first = names.shared(b"Values");
+        assert_eq!(first.as_ptr(), names.shared(b"Values").as_ptr());
+        // Another name of the same place takes it over.
+        let other =
+            (0..1000).map(|n| format!("x{n}")).find(|name| place(name.as_bytes()) == place(b"Values"));
+        let other = other.expect("a thousand names fill sixty-four places");
+        assert_eq!(names.shared(other.as_bytes()), *other.as_str());
+        assert_eq!(names.shared(b"Values"), *"Values");
+        assert_eq!(first, *"Values");
+    }
+}

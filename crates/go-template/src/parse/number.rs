@@ -35,22 +35,16 @@ impl Literal {
         })
     }
 
-    /// A complex constant such as `1+2i`.
+    /// A complex constant such as `1+2i`, as Go's `fmt.Sscan` reads it.
     pub(super) fn complex(text: &str) -> Result<Self, String> {
-        let body = text.strip_suffix('i').ok_or("syntax error scanning complex number")?;
-        let bytes = body.as_bytes();
-        let hex = body.trim_start_matches(['+', '-']).starts_with(['0'])
-            && body.trim_start_matches(['+', '-', '0']).starts_with(['x', 'X']);
-        let split = (1..bytes.len())
-            .rev()
-            .find(|&i| {
-                matches!(bytes[i], b'+' | b'-')
-                    && !(matches!(bytes[i - 1], b'p' | b'P') || !hex && matches!(bytes[i - 1], b'e' | b'E'))
-            })
-            .ok_or("syntax error scanning complex number")?;
-        let parts = parse_float(&body[..split]).zip(parse_float(&body[split..]));
-        let (re, im) = parts.ok_or("syntax error scanning complex number")?;
-        Ok(Self::from_complex(text, re, im))
+        const BAD: &str = "syntax error scanning complex number";
+        let (real, rest) = text.split_at(float_token(text));
+        let Some(unsigned) = rest.strip_prefix(['+', '-']) else { return Err(BAD.to_owned()) };
+        let (imaginary, rest) = rest.split_at(1 + float_token(unsigned));
+        if !rest.starts_with('i') {
+            return Err(BAD.to_owned());
+        }
+        Ok(Self::from_complex(text, scanned(real)?, scanned(imaginary)?))
     }
 
     fn from_complex(text: &str, re: f64, im: f64) -> Self {
@@ -102,6 +96,46 @@ impl Literal {
         }
         Ok(literal)
     }
+}
+
+/// How much of `text` Go's `fmt` scans as a float, whether it is one or not.
+fn float_token(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    let accept = |at: &mut usize, valid: &[u8]| {
+        let found = bytes.get(*at).is_some_and(|b| valid.contains(b));
+        *at += usize::from(found);
+        found
+    };
+    accept(&mut at, b"+-");
+    // The beginning of "Inf".
+    if accept(&mut at, b"iI") {
+        return at;
+    }
+    let hex = accept(&mut at, b"0") && accept(&mut at, b"xX");
+    let digits: &[u8] = if hex { b"0123456789abcdefABCDEF_" } else { b"0123456789_" };
+    while accept(&mut at, digits) {}
+    if accept(&mut at, b".") {
+        while accept(&mut at, digits) {}
+    }
+    if accept(&mut at, if hex { b"pP" } else { b"eEpP" }) {
+        accept(&mut at, b"+-");
+        while accept(&mut at, b"0123456789_") {}
+    }
+    at
+}
+
+/// A part of a complex constant.
+fn scanned(text: &str) -> Result<f64, String> {
+    parse_float(text).ok_or_else(|| {
+        let lower = text.to_ascii_lowercase().replace('_', "");
+        let large = match lower.split_once('p') {
+            Some((mantissa, _)) => parse_float(&format!("{mantissa}p0")).is_some(),
+            None => lower.parse::<f64>().is_ok_and(f64::is_infinite),
+        };
+        let what = if large { "value out of range" } else { "invalid syntax" };
+        format!("strconv.ParseFloat: parsing {}: {what}", crate::fmt::quoted(text.as_bytes()))
+    })
 }
 
 /// A decimal integer of a few digits, as nearly all are.
@@ -282,7 +316,8 @@ pub(super) fn unquote(quoted: &[u8]) -> Option<Cow<'_, [u8]>> {
         }
         return Some(body.iter().copied().filter(|b| *b != b'\r').collect());
     }
-    if memchr::memchr3(b'\\', quote, b'\n', body).is_none() {
+    // Invalid UTF-8 does not stay as it is.
+    if memchr::memchr3(b'\\', quote, b'\n', body).is_none() && std::str::from_utf8(body).is_ok() {
         return Some(body.into());
     }
     let mut out = Vec::with_capacity(body.len());
@@ -291,8 +326,6 @@ pub(super) fn unquote(quoted: &[u8]) -> Option<Cow<'_, [u8]>> {
         let (unquoted, tail) = unquote_char(rest, quote)?;
         match unquoted {
             Unquoted::Byte(b) => out.push(b),
-            // An invalid byte stays the byte it was.
-            Unquoted::Char(char::REPLACEMENT_CHARACTER) if rest.len() - tail.len() == 1 => out.push(rest[0]),
             Unquoted::Char(c) => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
         }
         rest = tail;

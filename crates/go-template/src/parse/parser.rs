@@ -8,6 +8,7 @@ use super::ast::{Branch, Command, Expr, ExprKind, Node, Pipe, Pos, TemplateCall,
 use super::intern::Names;
 use super::lexer::{Item, Kind, Lexer};
 use super::number::{self, Literal};
+use super::scope::Scope;
 use super::trees::Trees;
 use crate::fmt::quoted;
 use crate::names::FunctionNames;
@@ -42,7 +43,7 @@ pub(crate) fn parse(name: &str, text: &[u8], functions: &FunctionNames) -> Resul
 struct State<'t> {
     token: [Item<'t>; 3],
     peeked: usize,
-    vars: Vec<&'t [u8]>,
+    vars: Scope<'t>,
     /// Where the action began that is being parsed.
     action: Option<usize>,
     range_depth: usize,
@@ -51,7 +52,7 @@ struct State<'t> {
 impl Default for State<'_> {
     fn default() -> Self {
         let none = Item { kind: Kind::Error, pos: NOWHERE, val: &[] };
-        State { token: [none; 3], peeked: 0, vars: vec![b"$"], action: None, range_depth: 0 }
+        State { token: [none; 3], peeked: 0, vars: Scope::default(), action: None, range_depth: 0 }
     }
 }
 
@@ -457,7 +458,7 @@ impl<'t> Parser<'t> {
     fn declare(&mut self, pipe: &mut Pipe, variable: Item<'t>) {
         pipe.decl.reserve_exact(1);
         pipe.decl.push(self.names.shared(variable.val));
-        self.state.vars.push(variable.val);
+        self.state.vars.declare(variable.val);
     }
 
     fn check_pipeline(&self, pipe: &Pipe, context: &str) -> Result<()> {
@@ -543,8 +544,7 @@ impl<'t> Parser<'t> {
             Kind::Dot => ExprKind::Dot,
             Kind::Nil => ExprKind::Nil,
             Kind::Variable => {
-                // Most are of the scopes around.
-                if !self.state.vars.iter().rev().any(|name| *name == token.val) {
+                if !self.state.vars.contains(token.val) {
                     return self.error(format!("undefined variable {}", quoted(token.val)));
                 }
                 ExprKind::Variable(self.names.shared(token.val), Box::default())
@@ -598,7 +598,10 @@ impl<'t> Parser<'t> {
 
 /// The items from `from` on, in a list of just their length.
 fn cut<T>(items: &mut Vec<T>, from: usize) -> Box<[T]> {
-    items.drain(from..).collect()
+    if items.len() == from {
+        return Box::default();
+    }
+    items.split_off(from).into_boxed_slice()
 }
 
 impl ExprKind {

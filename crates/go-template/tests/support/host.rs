@@ -105,6 +105,15 @@ pub(crate) fn functions() -> Vec<(String, Func)> {
                 _ => Err("runtime error: invalid memory address or nil pointer dereference".into()),
             }),
         ),
+        (
+            "t_joiner",
+            Func::new(&[], |_, _| {
+                let join = Func::variadic(&[Type::String], |_, a| {
+                    Ok(Value::string(a.iter().map(bytes).collect::<Vec<_>>().join(&b'+')))
+                });
+                Ok(Value::Func(join.typed("func(...string) string")))
+            }),
+        ),
         ("t_func", Func::new(&[], |_, _| Ok(Value::Func(repeat())))),
         (
             "t_include",

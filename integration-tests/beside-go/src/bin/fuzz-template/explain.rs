@@ -1,0 +1,132 @@
+//! Whether both sides agree, and the differences that COMPATIBILITY.md of the crates explains.
+
+use crate::cases::Case;
+use crate::ours::Outcome;
+
+pub(crate) enum Verdict {
+    SameOutput,
+    SameError,
+    /// A known difference, by name.
+    Explained(&'static str),
+    Differs,
+}
+
+pub(crate) fn judge(case: &Case, ours: &Outcome, go: &Outcome) -> Verdict {
+    if ours == go {
+        return if go.error.is_some() { Verdict::SameError } else { Verdict::SameOutput };
+    }
+    match explain(case, ours, go) {
+        Some(rule) => Verdict::Explained(rule),
+        None => Verdict::Differs,
+    }
+}
+
+fn explain(case: &Case, ours: &Outcome, go: &Outcome) -> Option<&'static str> {
+    let text = String::from_utf8_lossy(&case.text);
+    let mentions = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let (our_error, go_error) = (lossy(&ours.error), lossy(&go.error));
+    if ours.panic.is_some() {
+        return None;
+    }
+    if go.panic.is_some() {
+        return Some("Go panics");
+    }
+    if our_error.contains("max expression depth exceeded") {
+        return Some("nesting of a source");
+    }
+    let (our_text, go_text) = (whole(ours), whole(go));
+    if our_text == go_text {
+        return Some("invalid UTF-8 in an error text");
+    }
+    if shows_address(case, &go_text) {
+        return Some("addresses");
+    }
+    if case.data.contains("$nilserver") && our_error.contains("nil pointer evaluating ") {
+        return Some("fields and methods of nil pointers");
+    }
+    if mentions(&["slice"])
+        && case.data.contains("$names")
+        && go_text.replace("main.names", "[]string") == our_text
+    {
+        return Some("slice of a named list");
+    }
+    if mentions(&["ate"]) && go_text.contains("29227702") {
+        return Some("dates whose seconds Go lets overflow");
+    }
+    if mentions(&["env", "getHostByName"]) && our_error.contains("not defined") {
+        return Some("functions left out");
+    }
+    if mentions(&[
+        "now",
+        "ago",
+        "rand",
+        "uuid",
+        "gen",
+        "bcrypt",
+        "htpasswd",
+        "shuffle",
+        "encryptAES",
+        "derivePassword",
+    ]) && our_error.is_empty() == go_error.is_empty()
+    {
+        return Some("clock and randomness");
+    }
+    if mentions(&["keys", "values"])
+        && our_error.is_empty() == go_error.is_empty()
+        && sorted(ours) == sorted(go)
+    {
+        return Some("order of maps");
+    }
+    None
+}
+
+fn lossy(text: &Option<Vec<u8>>) -> String {
+    let Some(text) = text else { return String::new() };
+    let text = String::from_utf8_lossy(text).into_owned();
+    // Go quotes an invalid byte as such where ours is replaced already; and one may stand for several.
+    let mut parts = text.split("\\x");
+    let mut quoted = parts.next().unwrap_or("").to_owned();
+    for part in parts {
+        match part.split_at_checked(2) {
+            Some((digits, rest)) if u8::from_str_radix(digits, 16).is_ok_and(|byte| byte >= 0x80) => {
+                quoted.push('\u{fffd}');
+                quoted.push_str(rest);
+            }
+            _ => {
+                quoted.push_str("\\x");
+                quoted.push_str(part);
+            }
+        }
+    }
+    let mut squeezed = String::new();
+    for c in quoted.chars() {
+        if !(c == '\u{fffd}' && squeezed.ends_with('\u{fffd}')) {
+            squeezed.push(c);
+        }
+    }
+    squeezed
+}
+
+/// Output and error in one.
+fn whole(outcome: &Outcome) -> String {
+    format!("{}\0{}", String::from_utf8_lossy(&outcome.output), lossy(&outcome.error))
+}
+
+/// Whether Go printed an address: of a function, or of a pointer inside another value.
+fn shows_address(case: &Case, go: &str) -> bool {
+    let pointer = case.data.contains("$server");
+    let function = case.data.contains("$func") || case.text.windows(6).any(|window| window == b"t_func");
+    // In whatever base a verb has printed it.
+    let long = |part: &str| part.len() >= 6 && part.bytes().any(|b| b.is_ascii_digit());
+    let shows = ["print", "html", "js", "urlquery"];
+    if function && shows.iter().any(|name| String::from_utf8_lossy(&case.text).contains(name)) {
+        return true;
+    }
+    (pointer || function) && go.split(|c: char| !c.is_ascii_hexdigit()).any(long)
+}
+
+fn sorted(outcome: &Outcome) -> Vec<u8> {
+    let mut bytes = [&outcome.output[..], lossy(&outcome.error).as_bytes()].concat();
+    bytes.sort_unstable();
+    bytes
+}
