@@ -63,7 +63,7 @@ while IFS=$'\t' read -r crate dependency kind; do
   esac
 done <<<"$graph"
 
-for manifest in crates/*/Cargo.toml integration-tests/Cargo.toml integration-tests/*/Cargo.toml; do
+for manifest in crates/*/Cargo.toml integration-tests/Cargo.toml integration-tests/beside-go/Cargo.toml; do
   grep -A1 '^\[lints\]' "$manifest" | grep -q '^workspace = true' || fault "$manifest lacks [lints] workspace = true"
   folder=$(basename "$(dirname "$manifest")")
   grep -q "^name = \"$folder\"" "$manifest" || fault "$manifest: the crate is not named after its folder"

@@ -18,9 +18,17 @@ use std::sync::Arc;
 pub struct Str(Arc<[u8]>);
 
 impl Str {
-    /// The text, with each invalid byte shown as U+FFFD.
+    /// The text, with each invalid byte shown as U+FFFD, as Go's `range` over a string gives it.
     pub fn to_str(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
+        if let Some(text) = self.as_utf8() {
+            return Cow::Borrowed(text);
+        }
+        let mut shown = String::with_capacity(self.len());
+        for chunk in self.utf8_chunks() {
+            shown.push_str(chunk.valid());
+            shown.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+        }
+        Cow::Owned(shown)
     }
 
     /// The text if all of it is valid UTF-8.

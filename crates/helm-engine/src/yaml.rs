@@ -74,7 +74,7 @@ fn read_yaml(text: &Str) -> Result<go_yaml::Value, String> {
 }
 
 fn read_json(text: &Str) -> Result<go_yaml::Value, String> {
-    json::from_str(&text.to_str()).map_err(|error| error.to_string())
+    json::from_slice(text).map_err(|error| error.to_string())
 }
 
 /// A table, or one whose `Error` says why there is none.

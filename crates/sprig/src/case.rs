@@ -19,8 +19,8 @@ pub(crate) fn table() -> Vec<Entry> {
         ("nospace", bytes_func(without_space)),
         ("initials", bytes_func(initials)),
         ("camelcase", text_func(pascal)),
-        ("snakecase", bytes_func(|text| by_stretch_joined(text, '_'))),
-        ("kebabcase", bytes_func(|text| by_stretch_joined(text, '-'))),
+        ("snakecase", bytes_func(|text| joined(text, '_'))),
+        ("kebabcase", bytes_func(|text| joined(text, '-'))),
     ]
 }
 
@@ -203,30 +203,9 @@ enum Word {
     Other,
 }
 
-/// `joined`, in which invalid bytes are themselves. They are stood for by characters that are no others either.
-fn by_stretch_joined(text: &[u8], connector: char) -> Vec<u8> {
-    if let Ok(text) = std::str::from_utf8(text) {
-        return joined(text, connector).into_bytes();
-    }
-    const STAND_IN: u32 = 0x10_FE00;
-    let mut valid = String::with_capacity(text.len());
-    for chunk in text.utf8_chunks() {
-        valid.push_str(chunk.valid());
-        valid.extend(chunk.invalid().iter().filter_map(|byte| char::from_u32(STAND_IN + u32::from(*byte))));
-    }
-    let mut out = Vec::with_capacity(text.len());
-    for c in joined(&valid, connector).chars() {
-        match u32::from(c).checked_sub(STAND_IN).and_then(|byte| u8::try_from(byte).ok()) {
-            Some(byte) => out.push(byte),
-            None => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
-        }
-    }
-    out
-}
-
 /// xstrings' `ToSnakeCase` and `ToKebabCase`.
-fn joined(text: &str, connector: char) -> String {
-    let mut out = String::new();
+fn joined(text: &[u8], connector: char) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
     let (mut kind, mut word, mut rest) = next_word(text);
     while !rest.is_empty() {
         if kind != Word::Connector {
@@ -241,14 +220,14 @@ fn joined(text: &str, connector: char) -> String {
                     (kind, word, rest) = next_word(rest);
                 }
                 if !matches!(kind, Word::None | Word::Punctuation | Word::Connector) {
-                    out.push(connector);
+                    push(&mut out, connector);
                 }
             }
             Word::Connector => push_lower(&mut out, previous, last, connector),
             Word::Punctuation => {}
             _ if kind != Word::Number => {
                 if !matches!(kind, Word::Connector | Word::Punctuation) {
-                    out.push(connector);
+                    push(&mut out, connector);
                 }
             }
             _ if rest.is_empty() => {}
@@ -259,18 +238,18 @@ fn joined(text: &str, connector: char) -> String {
                     // The number belongs to the word before it.
                     push_lower(&mut out, Word::Number, number, connector);
                     if !matches!(kind, Word::Connector | Word::Punctuation) {
-                        out.push(connector);
+                        push(&mut out, connector);
                     }
                     continue;
                 }
-                out.push(connector);
+                push(&mut out, connector);
                 push_lower(&mut out, Word::Number, number, connector);
                 while matches!(kind, Word::Alphabet | Word::Number) {
                     push_lower(&mut out, kind, word, connector);
                     (kind, word, rest) = next_word(rest);
                 }
                 if !matches!(kind, Word::None | Word::Connector | Word::Punctuation) {
-                    out.push(connector);
+                    push(&mut out, connector);
                 }
             }
         }
@@ -279,12 +258,21 @@ fn joined(text: &str, connector: char) -> String {
     out
 }
 
-fn push_lower(out: &mut String, kind: Word, word: &str, connector: char) {
+fn push(out: &mut Vec<u8>, c: char) {
+    out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
+fn push_lower(out: &mut Vec<u8>, kind: Word, word: &[u8], connector: char) {
     if !matches!(kind, Word::Upper | Word::Connector) {
-        out.push_str(word);
+        out.extend_from_slice(word);
         return;
     }
-    out.extend(word.chars().map(|c| if is_connector(c) { connector } else { lower(c) }));
+    for chunk in word.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            push(out, if is_connector(c) { connector } else { lower(c) });
+        }
+        chunk.invalid().iter().for_each(|_| push(out, char::REPLACEMENT_CHARACTER));
+    }
 }
 
 fn is_punctuation(c: char) -> bool {
@@ -307,6 +295,10 @@ fn is_ideograph(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{4D85}' | '\u{4E00}'..='\u{9FCC}' | '\u{20000}'..='\u{2B81D}')
 }
 
+fn is_alphabet(c: char) -> bool {
+    is_letter(c) && !is_ideograph(c)
+}
+
 fn kind_of(c: char) -> Word {
     if is_connector(c) {
         Word::Connector
@@ -314,7 +306,7 @@ fn kind_of(c: char) -> Word {
         Word::Punctuation
     } else if is_upper(c) {
         Word::Upper
-    } else if is_letter(c) && !is_ideograph(c) {
+    } else if is_alphabet(c) {
         Word::Alphabet
     } else if c.is_numeric() {
         Word::Number
@@ -323,28 +315,73 @@ fn kind_of(c: char) -> Word {
     }
 }
 
-/// The first word, its kind, and what follows it.
-fn next_word(text: &str) -> (Word, &str, &str) {
-    let Some(first) = text.chars().next() else {
-        return (Word::None, "", "");
-    };
-    let kind = kind_of(first);
-    let run = |from: usize, wanted: Word| {
-        text[from..].find(|c| kind_of(c) != wanted).map_or(text.len(), |end| from + end)
-    };
-    let end = match kind {
-        Word::Upper => {
-            let uppers = run(0, Word::Upper);
-            match text[uppers..].chars().next().map(kind_of) {
-                Some(Word::Alphabet) if uppers > first.len_utf8() => {
-                    // "HTTPStatus" is "HTTP" and "Status".
-                    uppers - text[..uppers].chars().last().map_or(0, char::len_utf8)
-                }
-                Some(Word::Alphabet) => run(uppers, Word::Alphabet),
-                _ => uppers,
+/// The next character that is neither an invalid byte nor U+FFFD, and the bytes up to its end; those go with it. At the end
+/// of the text it is the one before.
+fn next_valid(text: &[u8], before: Option<char>) -> (Option<char>, usize) {
+    let mut at = 0;
+    for chunk in text.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            at += c.len_utf8();
+            if c != char::REPLACEMENT_CHARACTER {
+                return (Some(c), at);
             }
         }
-        kind => run(0, kind),
+        at += chunk.invalid().len();
+    }
+    (before, at)
+}
+
+/// The first word, its kind, and what follows it.
+fn next_word(text: &[u8]) -> (Word, &[u8], &[u8]) {
+    let (Some(first), mut end) = next_valid(text, None) else {
+        return (Word::None, text, &[]);
     };
+    let kind = kind_of(first);
+    let is_lower = |c| is_alphabet(c) && !is_upper(c);
+    match kind {
+        Word::Connector => end = run(text, end, first, is_connector),
+        Word::Punctuation => end = run(text, end, first, is_punctuation),
+        Word::Alphabet => end = run(text, end, first, is_lower),
+        Word::Number => end = run(text, end, first, char::is_numeric),
+        Word::Other | Word::None => {
+            end = run(text, end, first, |c| {
+                !is_connector(c) && !is_alphabet(c) && !c.is_numeric() && !is_punctuation(c)
+            });
+        }
+        Word::Upper if end == text.len() => {}
+        Word::Upper => match next_valid(&text[end..], Some(first)) {
+            (Some(second), size) if is_upper(second) => end = uppers(text, end + size, size, second),
+            (Some(second), size) if is_alphabet(second) => end = run(text, end + size, second, is_lower),
+            _ => {}
+        },
+    }
     (kind, &text[..end], &text[end..])
+}
+
+/// The end of the characters from `end` on that `belongs` is true for.
+fn run(text: &[u8], mut end: usize, before: char, belongs: impl Fn(char) -> bool) -> usize {
+    let mut last = Some(before);
+    while end < text.len() {
+        let (next, size) = next_valid(&text[end..], last);
+        if !next.is_some_and(&belongs) {
+            break;
+        }
+        last = next;
+        end += size;
+    }
+    end
+}
+
+/// The end of a word of capital letters, of which the last has `size` bytes: "HTTPStatus" is "HTTP" and "Status".
+fn uppers(text: &[u8], mut end: usize, mut size: usize, last: char) -> usize {
+    let mut last = Some(last);
+    while end < text.len() {
+        let (next, next_size) = next_valid(&text[end..], last);
+        if !next.is_some_and(is_upper) {
+            return if next.is_some_and(is_alphabet) { end - size } else { end };
+        }
+        (last, size) = (next, next_size);
+        end += size;
+    }
+    end
 }

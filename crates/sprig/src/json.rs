@@ -3,7 +3,7 @@
 use go_template::{Executor, Func, FuncError, List, Map, Type, Value};
 use go_yaml::json::{self, Style};
 
-use crate::args::{Answer, made, text};
+use crate::args::{Answer, made, str};
 use crate::{Entry, Marshal};
 
 pub(crate) fn table() -> Vec<Entry> {
@@ -31,9 +31,9 @@ fn writer(style: Style, strict: bool) -> Func {
 /// Reads; what is no JSON is an error if `strict`, otherwise nil.
 fn reader(strict: bool) -> Func {
     Func::new(&[Type::String], move |exec: &mut Executor<'_>, args: &[Value]| -> Answer {
-        let text = text(args, 0);
+        let text = str(args, 0);
         exec.charge(1 + text.len() as u64 / 16)?;
-        match json::from_str(&text) {
+        match json::from_slice(text) {
             Ok(value) => Ok(read(value)),
             Err(error) if strict => Err(FuncError::message(error.to_string())),
             Err(_) => Ok(Value::Nil),

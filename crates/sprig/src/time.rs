@@ -4,7 +4,7 @@ use std::any::Any;
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-use go_template::{Executor, Object, Signature, Type, Value};
+use go_template::{Executor, Number, Object, Signature, Type, Value};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -219,6 +219,15 @@ pub(crate) fn as_time(value: &Value) -> Option<&Time> {
 impl Object for Time {
     fn ty(&self) -> Type {
         TIME
+    }
+
+    /// Not exported in Go: verbs that no text fits print them, and `eq` compares them.
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("wall", Value::Number(Number::Uint64(self.nanos.into()))),
+            ("ext", Value::Int64(self.seconds.wrapping_sub(ZERO))),
+            ("loc", Value::NilPointer("*time.Location")),
+        ]
     }
 
     fn json_text(&self) -> Option<String> {

@@ -257,6 +257,19 @@ impl Object for Version {
         Some(self.to_string())
     }
 
+    /// Not exported in Go, and printed by verbs that no text fits.
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        let uint = |part| Value::Number(go_template::Number::Uint64(part));
+        vec![
+            ("major", uint(self.major)),
+            ("minor", uint(self.minor)),
+            ("patch", uint(self.patch)),
+            ("pre", self.pre.as_str().into()),
+            ("metadata", self.metadata.as_str().into()),
+            ("original", self.original.as_str().into()),
+        ]
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::exec::Slot;
 use crate::value::Basic;
-use crate::{Executor, FuncError, Value};
+use crate::{Executor, FuncError, Object, Value};
 
 const BAD_TYPE: &str = "invalid type for comparison";
 
@@ -59,12 +59,21 @@ fn equal_other(exec: &mut Executor<'_>, a: &Value, b: &Value) -> Result<bool, Fu
         return Ok(a.is_nil() == b.is_nil());
     }
     match (a, b) {
-        (Value::Object(x), Value::Object(y)) if y.data().is_none() => Ok(Rc::ptr_eq(x, y)),
+        (Value::Object(x), Value::Object(y)) if y.data().is_none() => {
+            Ok(Rc::ptr_eq(x, y) || !x.is_pointer() && equal_fields(exec, &**x, &**y))
+        }
         _ => {
             let shown = exec.sprintf(b"%s", std::slice::from_ref(b))?;
             Err(format!("non-comparable type {shown}: {}", b.type_name()).into())
         }
     }
+}
+
+/// Whether two structs are of one type and equal in each field.
+fn equal_fields(exec: &mut Executor<'_>, a: &dyn Object, b: &dyn Object) -> bool {
+    let (x, y) = (a.fields(), b.fields());
+    let mut pairs = x.iter().zip(&y);
+    a.ty() == b.ty() && x.len() == y.len() && pairs.all(|((_, x), (_, y))| equal(exec, x, y).unwrap_or(false))
 }
 
 pub(super) fn lt(a: &Value, b: &Value) -> Result<bool, FuncError> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::chars;
 use crate::limits::{MAX_BYTES, MAX_DEPTH};
 use crate::number::{Whole, parse_whole};
 use crate::value::Value;
@@ -87,6 +88,42 @@ pub fn from_str(text: &str) -> Result<Value, JsonError> {
         (None, Some(text)) => Err(JsonError::NumberRange { text }),
         (None, None) => Ok(value),
     }
+}
+
+/// Like [`from_str`], for bytes that may not be UTF-8: in strings each wrong byte is U+FFFD, elsewhere it is a wrong
+/// character.
+///
+/// # Errors
+/// As [`from_str`].
+pub fn from_slice(bytes: &[u8]) -> Result<Value, JsonError> {
+    let text = chars::lossy(bytes);
+    from_str(&text).map_err(|error| match error {
+        JsonError::InvalidCharacter { context, offset, .. } if text.len() > bytes.len() => {
+            let offset = before_lossy(bytes, offset);
+            JsonError::InvalidCharacter { character: char::from(bytes[offset]), context, offset }
+        }
+        error => error,
+    })
+}
+
+/// The place in `bytes` of a place in their lossy text.
+fn before_lossy(bytes: &[u8], offset: usize) -> usize {
+    let (mut at, mut shown) = (0, 0);
+    for chunk in bytes.utf8_chunks() {
+        if offset < shown + chunk.valid().len() {
+            return at + offset - shown;
+        }
+        at += chunk.valid().len();
+        shown += chunk.valid().len();
+        for _ in chunk.invalid() {
+            if offset < shown + char::REPLACEMENT_CHARACTER.len_utf8() {
+                return at;
+            }
+            at += 1;
+            shown += char::REPLACEMENT_CHARACTER.len_utf8();
+        }
+    }
+    bytes.len() - 1
 }
 
 struct Reader<'t> {

@@ -1,6 +1,9 @@
 //! Constraints: alternatives of terms, each an operator and a version with wildcards.
 
 use std::cmp::Ordering;
+use std::sync::LazyLock;
+
+use regex::Regex;
 
 use super::{MAX_CONSTRAINT, MAX_GROUPS, SemverError, Version, compare_pre, is_identifier};
 
@@ -181,31 +184,21 @@ fn parse_term(operator: Operator, text: &str) -> Result<Term, SemverError> {
     Ok(Term { operator, version, open, minor_open, patch_open })
 }
 
-/// `1.2 - 1.4` means `>= 1.2, <= 1.4`.
+/// `1.2 - 1.4` means `>= 1.2, <= 1.4`, wherever it stands: the text is replaced before anything is checked, and error
+/// texts show what came of it.
 fn rewrite_ranges(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(dash) = rest.find(" - ") {
-        let before = rest[..dash].trim_end_matches(is_space);
-        let after = rest[dash + 3..].trim_start_matches(is_space);
-        let start =
-            before.rfind(|c: char| is_space(c) || matches!(c, ',' | '|' | '=' | '<' | '>' | '~' | '^' | '!'));
-        let start = start.map_or(0, |i| i + 1);
-        let low = &before[start..];
-        match (version_length(low) == Some(low.len()), version_length(after)) {
-            (true, Some(length)) => {
-                out.push_str(&before[..start]);
-                out.push_str(&format!(">= {low}, <= {} ", &after[..length]));
-                rest = after[length..].trim_start_matches(is_space);
-            }
-            _ => {
-                out.push_str(&rest[..dash + 3]);
-                rest = &rest[dash + 3..];
-            }
-        }
+    static RANGE: LazyLock<Regex> = LazyLock::new(|| {
+        const VERSION: &str = r"v?[0-9|xX*]+(?:\.[0-9|xX*]+)?(?:\.[0-9|xX*]+)?(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?";
+        let space = r"[\t\n\f\r ]";
+        let range = format!("{space}*({VERSION}){space}+-{space}+({VERSION}){space}*");
+        Regex::new(&range).expect("the expression is a fixed one")
+    });
+    let mut rewritten = text.to_owned();
+    for range in RANGE.captures_iter(text) {
+        let (_, [low, high]) = range.extract();
+        rewritten = rewritten.replacen(&range[0], &format!(">= {low}, <= {high} "), 1);
     }
-    out.push_str(rest);
-    out
+    rewritten
 }
 
 impl Term {
