@@ -91,10 +91,55 @@ fn divide(args: &[Value], operation: fn(i64, i64) -> i64) -> Answer {
 
 fn round(args: &[Value]) -> f64 {
     let threshold = args.get(2).map_or(0.5, to_float);
-    let power = 10f64.powf(int(args, 1) as f64);
+    let power = power_of_ten(int(args, 1));
     let digits = power * to_float(&args[0]);
     let rounded = if digits.fract() >= threshold { digits.ceil() } else { digits.floor() };
     rounded / power
+}
+
+/// Go's `math.Pow(10, places)`, bit for bit: by squaring, with the exponent of two kept apart.
+fn power_of_ten(places: i64) -> f64 {
+    // 10 is 0.625 · 2⁴.
+    let (mut base, mut base_exponent) = (0.625_f64, 4_i64);
+    let (mut power, mut exponent) = (1.0_f64, 0_i64);
+    let mut left = places.unsigned_abs();
+    while left != 0 {
+        if base_exponent > 1 << 12 {
+            // Beyond all floats, whatever follows.
+            exponent += base_exponent;
+            break;
+        }
+        if left & 1 == 1 {
+            power *= base;
+            exponent += base_exponent;
+        }
+        base *= base;
+        base_exponent *= 2;
+        if base < 0.5 {
+            base *= 2.0;
+            base_exponent -= 1;
+        }
+        left >>= 1;
+    }
+    if places < 0 {
+        power = 1.0 / power;
+        exponent = -exponent;
+    }
+    scaled(power, exponent)
+}
+
+/// `fraction · 2^exponent`, rounded once if it is below the normal numbers.
+fn scaled(fraction: f64, exponent: i64) -> f64 {
+    const EXPONENT: u64 = 0x7ff << 52;
+    let bits = fraction.to_bits();
+    let whole = ((bits & EXPONENT) >> 52) as i64 - 1023 + exponent;
+    let (whole, factor) = match whole {
+        ..-1075 => return 0.0,
+        1024.. => return f64::INFINITY,
+        ..-1022 => (whole + 53, 1.0 / (1_u64 << 53) as f64),
+        _ => (whole, 1.0),
+    };
+    factor * f64::from_bits(bits & !EXPONENT | (whole + 1023).unsigned_abs() << 52)
 }
 
 fn until(exec: &mut Executor<'_>, count: i64) -> Answer {

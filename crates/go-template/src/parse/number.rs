@@ -128,11 +128,19 @@ fn float_token(text: &str) -> usize {
 /// A part of a complex constant.
 fn scanned(text: &str) -> Result<f64, String> {
     parse_float(text).ok_or_else(|| {
-        let lower = text.to_ascii_lowercase().replace('_', "");
-        let large = match lower.split_once('p') {
-            Some((mantissa, _)) => parse_float(&format!("{mantissa}p0")).is_some(),
-            None => lower.parse::<f64>().is_ok_and(f64::is_infinite),
+        let lower = text.to_ascii_lowercase();
+        let plain = lower.replace('_', "");
+        let is_whole = |text: &str| {
+            let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+            !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
         };
+        let large = underscores_ok(&lower)
+            && match plain.split_once('p') {
+                Some((mantissa, exponent)) => {
+                    is_whole(exponent) && parse_float(&format!("{mantissa}p0")).is_some()
+                }
+                None => plain.parse::<f64>().is_ok_and(f64::is_infinite),
+            };
         let what = if large { "value out of range" } else { "invalid syntax" };
         format!("strconv.ParseFloat: parsing {}: {what}", crate::fmt::quoted(text.as_bytes()))
     })

@@ -44,8 +44,11 @@ fn explain(case: &Case, ours: &Outcome, go: &Outcome) -> Option<&'static str> {
     if case.data.contains("$nilserver") && our_error.contains("nil pointer evaluating ") {
         return Some("fields and methods of nil pointers");
     }
+    if case.data.contains("$server") && mentions(&["index"]) && our_error.is_empty() != go_error.is_empty() {
+        return Some("lengths of addresses");
+    }
     let in_digits = our_text != go_text && without_digits(&our_text) == without_digits(&go_text);
-    if in_digits && case.data.contains("$server") && mentions(&["len"]) {
+    if in_digits && mentions(&["len"]) && (case.data.contains("$server") || mentions(&["t_func"])) {
         return Some("lengths of addresses");
     }
     if mentions(&["ate"]) && our_text.contains("*time.Location=") {
