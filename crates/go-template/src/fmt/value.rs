@@ -125,17 +125,17 @@ impl Printer<'_> {
         match verb {
             's' | 'x' | 'X' | 'q' => self.string_verb(value, bytes, verb),
             _ => {
-                let sharp = self.flags.sharp_v && matches!(verb, 'v' | 'd');
-                self.str(match (sharp, depth) {
-                    (false, _) => "[",
-                    (true, 0) => "[]byte{",
-                    (true, _) => "[]uint8{",
+                let sharp = self.flags.sharp_v;
+                self.str(match (sharp, depth, verb) {
+                    (false, ..) => "[",
+                    (true, 0, 'v' | 'd') => "[]byte{",
+                    (true, ..) => "[]uint8{",
                 });
                 for (i, byte) in bytes.iter().enumerate() {
                     if i > 0 {
                         self.str(if sharp { ", " } else { " " });
                     }
-                    if sharp {
+                    if sharp && matches!(verb, 'v' | 'd') {
                         self.hex_integer(u64::from(*byte), true);
                     } else {
                         self.value(&Value::Number(Number::Uint8(*byte)), verb, 1);

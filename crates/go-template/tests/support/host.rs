@@ -143,7 +143,7 @@ fn repeat() -> Func {
 
 /// The host object of the cases.
 struct Server {
-    name: &'static str,
+    name: Str,
     port: i64,
     tags: List,
     next: Option<Rc<Server>>,
@@ -157,7 +157,7 @@ impl Object for Server {
 
     fn field(&self, name: &str) -> Option<Value> {
         Some(match name {
-            "Name" => self.name.into(),
+            "Name" => self.name.clone().into(),
             "Port" => Value::Int(self.port),
             "Tags" => self.tags.clone().into(),
             "Next" => match &self.next {
@@ -347,9 +347,9 @@ fn special(key: &str, arg: &Json) -> Value {
         "$server" => {
             let nil = List::nil(Type::STRING_LIST);
             let any: Map = [("k", "v")].into_iter().collect();
-            let next = Server { name: "next", port: 0, tags: nil, next: None, any: any.into() };
+            let next = Server { name: "next".into(), port: 0, tags: nil, next: None, any: any.into() };
             Value::object(Server {
-                name: Box::leak(str.to_owned().into_boxed_str()),
+                name: str.into(),
                 port: 80,
                 tags: List::of_strings(["a", "b"]),
                 next: Some(Rc::new(next)),
