@@ -133,12 +133,13 @@ fn scaled(fraction: f64, exponent: i64) -> f64 {
     const EXPONENT: u64 = 0x7ff << 52;
     let bits = fraction.to_bits();
     let whole = ((bits & EXPONENT) >> 52) as i64 - 1023 + exponent;
-    let (whole, factor) = match whole {
-        ..-1075 => return 0.0,
-        1024.. => return f64::INFINITY,
-        ..-1022 => (whole + 53, 1.0 / (1_u64 << 53) as f64),
-        _ => (whole, 1.0),
-    };
+    if whole < -1075 {
+        return 0.0;
+    }
+    if whole > 1023 {
+        return f64::INFINITY;
+    }
+    let (whole, factor) = if whole < -1022 { (whole + 53, 1.0 / (1_u64 << 53) as f64) } else { (whole, 1.0) };
     factor * f64::from_bits(bits & !EXPONENT | (whole + 1023).unsigned_abs() << 52)
 }
 
