@@ -319,16 +319,24 @@ fn kind_of(c: char) -> Word {
 /// of the text it is the one before.
 fn next_valid(text: &[u8], before: Option<char>) -> (Option<char>, usize) {
     let mut at = 0;
-    for chunk in text.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            at += c.len_utf8();
-            if c != char::REPLACEMENT_CHARACTER {
-                return (Some(c), at);
-            }
+    while at < text.len() {
+        let (c, size) = first_char(&text[at..]);
+        at += size;
+        if c != char::REPLACEMENT_CHARACTER {
+            return (Some(c), at);
         }
-        at += chunk.invalid().len();
     }
     (before, at)
+}
+
+/// The first character of a text and its size; an invalid byte is U+FFFD. Takes no longer for a long text.
+fn first_char(text: &[u8]) -> (char, usize) {
+    let head = &text[..text.len().min(4)];
+    let valid = match std::str::from_utf8(head) {
+        Ok(valid) => valid,
+        Err(error) => str::from_utf8(&head[..error.valid_up_to()]).unwrap_or_default(),
+    };
+    valid.chars().next().map_or((char::REPLACEMENT_CHARACTER, 1), |c| (c, c.len_utf8()))
 }
 
 /// The first word, its kind, and what follows it.

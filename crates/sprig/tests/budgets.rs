@@ -104,3 +104,91 @@ fn dear_functions_end_with_the_budget() {
         assert!(start.elapsed() < Duration::from_secs(20), "{template} took {:?}", start.elapsed());
     }
 }
+
+/// Calls on one long text, which the budgets let pass.
+const ON_A_LONG_TEXT: &[&str] = &[
+    "upper",
+    "lower",
+    "title",
+    "untitle",
+    "trim",
+    "nospace",
+    "swapcase",
+    "snakecase",
+    "kebabcase",
+    "camelcase",
+    "initials",
+    "quote",
+    "squote",
+    "cat",
+    "b64enc",
+    "b64dec",
+    "b32enc",
+    "b32dec",
+    "sha1sum",
+    "sha256sum",
+    "sha512sum",
+    "adler32sum",
+    "toJson",
+    "toPrettyJson",
+    "fromJson",
+    "atoi",
+    "int64",
+    "float64",
+    "toDecimal",
+    "toString",
+    "base",
+    "dir",
+    "clean",
+    "ext",
+    "osBase",
+    "urlParse",
+    "semver",
+    "duration",
+    "regexQuoteMeta",
+    "abbrev 5",
+    "abbrevboth 5 10",
+    "trunc 70000",
+    "trunc -70000",
+    "substr 1 70000",
+    "wrap 80",
+    "wrapWith 5 \"-\"",
+    "indent 2",
+    "replace \"x\" \"y\"",
+    "splitList \"a\"",
+    "split \"a\"",
+    "splitn \"a\" 5",
+    "trimAll \"x \"",
+    "trimPrefix \"x\"",
+    "contains \"zz\"",
+    "regexMatch \"x+$\"",
+    "regexFind \"x+z\"",
+    "toDate \"2006-01-02\"",
+    "semverCompare \"^1\"",
+    "default \"x\"",
+    "sha256sum | trunc 8",
+];
+
+#[test]
+fn the_time_for_a_text_grows_with_its_length_only() {
+    let funcs = functions();
+    let texts =
+        ["x", "Xy", "x ", " ", "-", "a.-", "\u{fffd}", "é", "日本", "1", "A1", "\"", "%", "../", "[{"];
+    for piece in texts {
+        let invalid = [piece.as_bytes(), b"\xff"].concat();
+        for piece in [piece.as_bytes(), &invalid] {
+            let text = go_template::Str::from(piece.repeat(100_000 / piece.len()));
+            let data: Map = [("text", go_template::Value::String(text))].into_iter().collect();
+            for call in ON_A_LONG_TEXT {
+                let mut set = TemplateSet::new(funcs.names());
+                set.parse("t", format!("{{{{ $_ := .text | {call} }}}}")).unwrap();
+                let start = Instant::now();
+                // Whether it takes the text is another matter.
+                let _ = Executor::new(&set, &funcs, Options::default()).execute("t", data.clone().into());
+                let taken = start.elapsed();
+                let shown = String::from_utf8_lossy(piece);
+                assert!(taken < Duration::from_secs(3), "{call} took {taken:?} on many {shown:?}");
+            }
+        }
+    }
+}
