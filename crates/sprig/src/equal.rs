@@ -46,6 +46,7 @@ fn equal(a: &Value, b: &Value, depth: usize) -> bool {
         (Value::Int(a), Value::Int(b)) | (Value::Int64(a), Value::Int64(b)) => a == b,
         (Value::Float64(a), Value::Float64(b)) => a == b,
         (Value::Number(a), Value::Number(b)) => a == b,
+        (Value::Complex128(a), Value::Complex128(b)) => a == b,
         (Value::String(a), Value::String(b)) | (Value::Bytes(a), Value::Bytes(b)) => a == b,
         (Value::List(a), Value::List(b)) => {
             a.same(b)

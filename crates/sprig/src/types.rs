@@ -76,6 +76,8 @@ fn copy(exec: &mut Executor<'_>, value: &Value, depth: usize) -> Answer {
         }
         // Only exported fields are copied, and a version has none.
         Value::Object(object) if object.as_any().is::<Version>() => Ok(Value::object(Version::default())),
+        // What an interface holds loses its type with its value.
+        Value::NilPointer(_) if depth > 0 => Ok(Value::Nil),
         other => Ok(other.clone()),
     }
 }

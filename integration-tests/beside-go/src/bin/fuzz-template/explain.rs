@@ -74,6 +74,9 @@ fn explain(case: &Case, ours: &Outcome, go: &Outcome) -> Option<&'static str> {
     if mentions(&["egex"]) && (case.data.contains("$base64") || !case.text.is_ascii()) {
         return Some("regular expressions on what is not UTF-8");
     }
+    if our_error.contains("unable to parse IP") && go_error.contains("parse") {
+        return Some("addresses in brackets in a URL");
+    }
     if our_error.contains("encountered a cycle or more than") && go_error.contains("encountered a cycle") {
         return Some("words for a value that contains itself");
     }
@@ -158,7 +161,7 @@ fn shows_address(case: &Case, go: &str) -> bool {
 }
 
 fn without_digits(text: &str) -> String {
-    text.chars().filter(|c| !c.is_ascii_digit()).collect()
+    text.chars().filter(|c| !c.is_ascii_digit() && *c != '.').collect()
 }
 
 fn sorted(outcome: &Outcome) -> Vec<u8> {

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::time::SystemTime;
 
 use go_template::{Error, ErrorKind, Executor, Funcs, Limits, Options, TemplateSet};
 
@@ -31,8 +32,10 @@ pub(crate) struct Engine {
 struct Fixed;
 
 impl sprig::Clock for Fixed {
+    /// The real time, as Go's side has it.
     fn now(&self) -> (i64, u32) {
-        (1_500_000_000, 0)
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        (since.as_secs() as i64, since.subsec_nanos())
     }
 }
 
