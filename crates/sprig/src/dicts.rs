@@ -79,11 +79,11 @@ fn selected(args: &[Value], named: bool) -> Value {
 
 fn merge_all(exec: &mut Executor<'_>, args: &[Value], overwrite: bool) -> Answer {
     let mut target = map(args, 0);
-    if target.is_nil() && args.len() > 1 {
-        target = Map::new();
-    }
-    for i in 1..args.len() {
-        merge(exec, &target, &map(args, i), overwrite, 0)?;
+    for source in (1..args.len()).map(|i| map(args, i)) {
+        if target.is_nil() && !source.is_nil() {
+            target = Map::new();
+        }
+        merge(exec, &target, &source, overwrite, 0)?;
     }
     Ok(target.into())
 }
