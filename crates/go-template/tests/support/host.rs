@@ -40,7 +40,8 @@ fn upper(bytes: &[u8]) -> String {
 
 /// The functions that the cases use besides the built-in ones.
 pub(crate) fn functions() -> Vec<(String, Func)> {
-    let concat = |_: &mut Executor<'_>, args: &[Value]| -> Answer {
+    let concat = |exec: &mut Executor<'_>, args: &[Value]| -> Answer {
+        exec.charge_bytes(args.iter().map(|arg| bytes(arg).len() as u64).sum())?;
         Ok(Value::string(args.iter().flat_map(bytes).copied().collect::<Vec<u8>>()))
     };
     let half = |_: &mut Executor<'_>, args: &[Value]| -> Answer {
@@ -108,8 +109,10 @@ pub(crate) fn functions() -> Vec<(String, Func)> {
         (
             "t_joiner",
             Func::new(&[], |_, _| {
-                let join = Func::variadic(&[Type::String], |_, a| {
-                    Ok(Value::string(a.iter().map(bytes).collect::<Vec<_>>().join(&b'+')))
+                let join = Func::variadic(&[Type::String], |exec, a| {
+                    let joined = a.iter().map(bytes).collect::<Vec<_>>().join(&b'+');
+                    exec.charge_bytes(joined.len() as u64)?;
+                    Ok(Value::string(joined))
                 });
                 Ok(Value::Func(join.typed("func(...string) string")))
             }),
