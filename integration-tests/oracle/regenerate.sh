@@ -8,5 +8,6 @@ export TZ=UTC
 go run ./cmd/yaml "$crates/go-yaml/tests/cases"
 go run ./cmd/template "$crates/go-template/tests/cases"
 go run ./cmd/template -sprig "$crates/sprig/tests/cases"
-go run ./cmd/unicode >"$crates/go-template/src/unicode/tables.rs"
+go run ./cmd/unicode PRINT LETTER DIGIT >"$crates/go-template/src/unicode/tables.rs"
+go run ./cmd/unicode LETTER DIGIT >"$crates/go-yaml/src/order/unicode/tables.rs"
 go test -count=1 ./cmd/vectors -args "$PWD/$crates/sprig/tests/vectors/made.json"

@@ -1,11 +1,14 @@
-// Command unicode prints the classes of characters of Go's unicode package as the tables of crates/go-template. To
-// regenerate, from the repository's root:
+// Command unicode prints the classes of characters of Go's unicode package that its arguments name as the tables of
+// crates/go-template and crates/go-yaml. To regenerate, from the repository's root:
 //
-//	cd integration-tests/oracle && go run ./cmd/unicode > ../../crates/go-template/src/unicode/tables.rs
+//	cd integration-tests/oracle && go run ./cmd/unicode PRINT LETTER DIGIT > ../../crates/go-template/src/unicode/tables.rs
+//	cd integration-tests/oracle && go run ./cmd/unicode LETTER DIGIT > ../../crates/go-yaml/src/order/unicode/tables.rs
 package main
 
 import (
 	"fmt"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -20,6 +23,9 @@ func main() {
 
 // table prints the characters beyond ASCII that are in the class.
 func table(name, doc string, in func(rune) bool) {
+	if !slices.Contains(os.Args[1:], name) {
+		return
+	}
 	var ranges []string
 	start := rune(-1)
 	for r := rune(0x80); r <= unicode.MaxRune+1; r++ {
