@@ -37,10 +37,10 @@ pub(crate) fn table() -> Vec<Entry> {
         ("values", Func::new(&[MAP], |_, a| Ok(list(map(a, 0).borrow().values().cloned().collect())))),
         ("pick", Func::variadic(&[MAP, Type::String], |_, a| Ok(selected(a, true)))),
         ("omit", Func::variadic(&[MAP, Type::String], |_, a| Ok(selected(a, false)))),
-        ("merge", Func::variadic(&[MAP, MAP], |exec, a| merge_all(exec, a, false))),
-        ("mustMerge", Func::variadic(&[MAP, MAP], |exec, a| merge_all(exec, a, false))),
-        ("mergeOverwrite", Func::variadic(&[MAP, MAP], |exec, a| merge_all(exec, a, true))),
-        ("mustMergeOverwrite", Func::variadic(&[MAP, MAP], |exec, a| merge_all(exec, a, true))),
+        ("merge", Func::variadic(&[MAP, MAP], |exec, a| merge_all(exec, a, false, false))),
+        ("mustMerge", Func::variadic(&[MAP, MAP], |exec, a| merge_all(exec, a, false, true))),
+        ("mergeOverwrite", Func::variadic(&[MAP, MAP], |exec, a| merge_all(exec, a, true, false))),
+        ("mustMergeOverwrite", Func::variadic(&[MAP, MAP], |exec, a| merge_all(exec, a, true, true))),
         ("dig", Func::variadic(&[Type::Any], dig)),
     ]
 }
@@ -77,13 +77,32 @@ fn selected(args: &[Value], named: bool) -> Value {
     Value::Map(entries.filter(|(key, _)| names.contains(&key) == named).collect())
 }
 
-fn merge_all(exec: &mut Executor<'_>, args: &[Value], overwrite: bool) -> Answer {
+/// Why dictionaries were not merged.
+enum MergeError {
+    /// mergo's error, of which `must…` tells and the others answer an empty string.
+    DifferentTypes,
+    /// A panic of Go, a budget or a limit.
+    Other(FuncError),
+}
+
+impl From<FuncError> for MergeError {
+    fn from(error: FuncError) -> Self {
+        Self::Other(error)
+    }
+}
+
+fn merge_all(exec: &mut Executor<'_>, args: &[Value], overwrite: bool, must: bool) -> Answer {
     let mut target = map(args, 0);
     for source in (1..args.len()).map(|i| map(args, i)) {
         if target.is_nil() && !source.is_nil() {
             target = Map::new();
         }
-        merge(exec, &target, &source, overwrite, 0)?;
+        match merge(exec, &target, &source, overwrite, 0) {
+            Ok(()) => {}
+            Err(MergeError::DifferentTypes) if must => return Err("src and dst must be of same type".into()),
+            Err(MergeError::DifferentTypes) => return Ok("".into()),
+            Err(MergeError::Other(error)) => return Err(error),
+        }
     }
     Ok(target.into())
 }
@@ -96,9 +115,9 @@ fn merge(
     source: &Map,
     overwrite: bool,
     depth: usize,
-) -> Result<(), FuncError> {
+) -> Result<(), MergeError> {
     if depth > MAX_DEPTH {
-        return Err("merge: a dictionary is nested too deeply, or contains itself".into());
+        return Err(FuncError::from("merge: a dictionary is nested too deeply, or contains itself").into());
     }
     // Whether what is in one map may be in the other, as in two of a type; Go finds out when it is to be put there.
     let fits = source.elem().assignable_to(target.elem());
@@ -129,9 +148,30 @@ fn merge(
                 continue;
             }
         }
+        if let Some(old) = &old {
+            check_structs(old, &new, overwrite)?;
+        }
         if overwrite || old.as_ref().is_none_or(is_empty) {
             put(exec, key, new)?;
         }
+    }
+    Ok(())
+}
+
+/// mergo goes into structs and pointers to them, and refuses what does not fit together. It changes nothing there: what an
+/// interface holds cannot be set.
+fn check_structs(old: &Value, new: &Value, overwrite: bool) -> Result<(), MergeError> {
+    let (Value::Object(old), kind) = (old, new.kind()) else { return Ok(()) };
+    if !["struct", "ptr", "map"].contains(&kind) || old.data().is_some() {
+        return Ok(());
+    }
+    if old.is_pointer() && kind != "ptr" && !overwrite {
+        return Err(MergeError::DifferentTypes);
+    }
+    let has_exported = old.fields().iter().any(|(name, _)| old.field(name).is_some());
+    if !old.is_pointer() && kind != "struct" && has_exported {
+        let text = format!("reflect: call of reflect.Value.Field on {kind} Value");
+        return Err(FuncError::message(text).into());
     }
     Ok(())
 }

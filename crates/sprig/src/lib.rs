@@ -183,11 +183,36 @@ impl Host {
             self.resolver.clone().map(|port| host::resolver(port, self.random.clone())).unwrap_or_default(),
         ];
         for (name, func) in tables.into_iter().flatten() {
-            funcs.insert(name, func);
+            let of_interface = RETURNING_INTERFACE.contains(&name);
+            funcs.insert(name, if of_interface { func.returning_interface() } else { func });
         }
         funcs
     }
 }
+
+/// The functions whose Go result is `interface {}`: a field of a nil among their results is an error that says so.
+const RETURNING_INTERFACE: [&str; 20] = [
+    "coalesce",
+    "concat",
+    "deepCopy",
+    "default",
+    "dig",
+    "first",
+    "fromJson",
+    "get",
+    "last",
+    "merge",
+    "mergeOverwrite",
+    "mustDeepCopy",
+    "mustFirst",
+    "mustFromJson",
+    "mustLast",
+    "mustMerge",
+    "mustMergeOverwrite",
+    "mustSlice",
+    "slice",
+    "ternary",
+];
 
 /// The function table of a host that has the time and randomness only: all of Sprig's functions but `env`, `expandenv` and
 /// `getHostByName`. Short for [`Host::functions`].

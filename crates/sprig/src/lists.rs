@@ -16,7 +16,7 @@ pub(crate) fn table() -> Vec<Entry> {
         ("list", Func::variadic(&[ANY], |_, args| Ok(list(args.to_vec())))),
         ("tuple", Func::variadic(&[ANY], |_, args| Ok(list(args.to_vec())))),
         ("sortAlpha", Func::new(&[ANY], sort_alpha)),
-        ("concat", Func::variadic(&[ANY], concat).returning_interface()),
+        ("concat", Func::variadic(&[ANY], concat)),
         ("push", Func::new(&[ANY, ANY], append)),
         ("mustPush", Func::new(&[ANY, ANY], append)),
     ];

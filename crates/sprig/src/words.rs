@@ -81,10 +81,12 @@ fn abbreviated(text: &Str, offset: i64, width: i64) -> Result<Str, FuncError> {
         return Ok(text.clone());
     }
     let kept = width - 3;
-    let mut offset = usize::try_from(offset).unwrap_or(0).min(len);
-    if len - offset < kept {
-        offset = len - kept;
+    let mut offset = offset.min(len as i64);
+    // A very low offset overflows, as in Go.
+    if (len as i64).wrapping_sub(offset) < kept as i64 {
+        offset = (len - kept) as i64;
     }
+    let offset = usize::try_from(offset).unwrap_or(0);
     if offset <= 4 {
         return Ok([&text[..kept], b"..."].concat().into());
     }

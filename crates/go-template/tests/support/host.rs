@@ -31,7 +31,13 @@ fn upper(bytes: &[u8]) -> String {
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
             let mut upper = c.to_uppercase();
-            out.push(if upper.len() == 1 { upper.next().unwrap() } else { c });
+            out.push(match (c, upper.len()) {
+                (_, 1) => upper.next().unwrap(),
+                // Letters with an iota below: one title-case letter in Go's tables, two capitals in full.
+                ('\u{1f80}'..='\u{1faf}', _) => char::from_u32(u32::from(c) | 8).unwrap(),
+                ('\u{1fb3}' | '\u{1fc3}' | '\u{1ff3}', _) => char::from_u32(u32::from(c) + 9).unwrap(),
+                _ => c,
+            });
         }
         out.extend(chunk.invalid().iter().map(|_| '\u{fffd}'));
     }
