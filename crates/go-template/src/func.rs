@@ -116,6 +116,17 @@ impl Func {
         self
     }
 
+    /// The same function to its callers, with another body. That one may run this function's by [`Func::invoke`].
+    #[must_use]
+    pub fn with_body(
+        &self,
+        body: impl Fn(&mut Executor<'_>, &[Value]) -> Result<Value, FuncError> + 'static,
+    ) -> Self {
+        let mut func = self.clone();
+        Rc::make_mut(&mut func.0).body = Rc::new(body);
+        func
+    }
+
     pub(crate) fn has_interface_result(&self) -> bool {
         self.0.interface_result
     }
