@@ -24,10 +24,10 @@ pub(crate) fn table() -> Vec<Entry> {
     ]
 }
 
-/// Go's case mapping is of one character to one.
+/// Go's case mapping is of one character to one, and knows no letters that are newer than its tables.
 fn single(c: char, mut mapped: impl Iterator<Item = char>) -> char {
     match (mapped.next(), mapped.next()) {
-        (Some(one), None) => one,
+        (Some(one), None) if is_letter(one) || !is_letter(c) => one,
         _ => c,
     }
 }

@@ -69,6 +69,7 @@ use go_template::{Func, Funcs};
 
 pub use equal::deep_equal;
 pub use marshal::Marshal;
+pub use urls::Url;
 pub use version::{Constraint, SemverError, Version};
 
 /// The time, as functions such as `now` see it.

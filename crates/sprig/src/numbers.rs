@@ -157,28 +157,39 @@ fn steps(exec: &mut Executor<'_>, start: i64, stop: i64, step: i64) -> Result<Ve
     if !toward {
         return Ok(Vec::new());
     }
-    let count = start.abs_diff(stop).div_ceil(step.unsigned_abs());
-    exec.charge(count)?;
-    exec.charge_bytes(count.saturating_mul(24))?;
-    Ok((0..count).map(|i| start.wrapping_add((i as i64).wrapping_mul(step))).collect())
+    let expected = start.abs_diff(stop).div_ceil(step.unsigned_abs());
+    exec.charge(expected)?;
+    exec.charge_bytes(expected.saturating_mul(24))?;
+    let mut steps = Vec::new();
+    let mut at = start;
+    while if stop < start { at > stop } else { at < stop } {
+        // In Go a step may overflow, and the way begins again from the other side.
+        if steps.len() as u64 >= expected {
+            exec.charge(1)?;
+            exec.charge_bytes(24)?;
+        }
+        steps.push(at);
+        at = at.wrapping_add(step);
+    }
+    Ok(steps)
 }
 
 fn seq(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
     let numbers = match (args.len(), int(args, 0), int(args, 1), int(args, 2)) {
         (1, end, ..) => {
             let step = if end < 1 { -1 } else { 1 };
-            steps(exec, 1, end.saturating_add(step), step)?
+            steps(exec, 1, end.wrapping_add(step), step)?
         }
         (2, start, end, _) => {
             let step = if end < start { -1 } else { 1 };
-            steps(exec, start, end.saturating_add(step), step)?
+            steps(exec, start, end.wrapping_add(step), step)?
         }
         (3, start, step, end) => {
             if end < start && step > 0 {
                 return Ok("".into());
             }
             let increment = if end < start { -1 } else { 1 };
-            steps(exec, start, end.saturating_add(increment), step)?
+            steps(exec, start, end.wrapping_add(increment), step)?
         }
         _ => return Ok("".into()),
     };

@@ -3,9 +3,9 @@
 use go_template::{Executor, Func, FuncError, List, Map, Type, Value};
 
 use crate::Entry;
-use crate::Version;
 use crate::args::{self, Answer, strval, text};
 use crate::equal::deep_equal;
+use crate::version::{Incremented, Version};
 
 /// Deeper copies are refused: a value may contain itself.
 const MAX_DEPTH: usize = 200;
@@ -76,6 +76,9 @@ fn copy(exec: &mut Executor<'_>, value: &Value, depth: usize) -> Answer {
         }
         // Only exported fields are copied, and a version has none.
         Value::Object(object) if object.as_any().is::<Version>() => Ok(Value::object(Version::default())),
+        Value::Object(object) if object.as_any().is::<Incremented>() => {
+            Ok(Value::object(Incremented::default()))
+        }
         // What an interface holds loses its type with its value.
         Value::NilPointer(_) if depth > 0 => Ok(Value::Nil),
         other => Ok(other.clone()),

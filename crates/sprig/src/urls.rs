@@ -16,8 +16,17 @@ pub(crate) fn table() -> Vec<Entry> {
     ]
 }
 
-#[derive(Default)]
-struct Url {
+/// A URL, taken apart as Go's `net/url` does.
+///
+/// ```
+/// use sprig::Url;
+/// let url = Url::parse("HTTPS://web.example:8080/a%20b#c").unwrap();
+/// assert_eq!((url.scheme(), url.host(), url.path()), ("https", &b"web.example:8080"[..], &b"/a b"[..]));
+/// assert!(Url::parse("http://a b").is_none());
+/// assert!(Url::parse("a/b").is_some() && Url::parse_request("a/b").is_none());
+/// ```
+#[derive(Debug, Default)]
+pub struct Url {
     scheme: Vec<u8>,
     opaque: Vec<u8>,
     userinfo: Option<Vec<u8>>,
@@ -25,6 +34,33 @@ struct Url {
     path: Vec<u8>,
     query: Vec<u8>,
     fragment: Vec<u8>,
+}
+
+impl Url {
+    /// `url.Parse`; none if Go refuses the text.
+    pub fn parse(text: &str) -> Option<Self> {
+        parse(text.as_bytes()).ok()
+    }
+
+    /// `url.ParseRequestURI`: an absolute URL or an absolute path, in which `#` begins no fragment.
+    pub fn parse_request(text: &str) -> Option<Self> {
+        parse_before_fragment(text.as_bytes(), true).ok()
+    }
+
+    /// In lower case; empty if there is none.
+    pub fn scheme(&self) -> &str {
+        std::str::from_utf8(&self.scheme).unwrap_or_default()
+    }
+
+    /// With its port.
+    pub fn host(&self) -> &[u8] {
+        &self.host
+    }
+
+    /// Decoded.
+    pub fn path(&self) -> &[u8] {
+        &self.path
+    }
 }
 
 /// Go's `%q`.
@@ -62,8 +98,8 @@ fn url_parse(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
 /// `url.Parse`, with its complaints.
 fn parse(text: &[u8]) -> Result<Url, String> {
     let (before, fragment) = cut(text, b'#');
-    let mut url =
-        parse_before_fragment(before).map_err(|problem| format!("parse {}: {problem}", quoted(before)))?;
+    let mut url = parse_before_fragment(before, false)
+        .map_err(|problem| format!("parse {}: {problem}", quoted(before)))?;
     if let Some(fragment) = fragment {
         let fragment = unescape(fragment, Mode::Fragment);
         url.fragment = fragment.map_err(|problem| format!("parse {}: {problem}", quoted(text)))?;
@@ -71,11 +107,18 @@ fn parse(text: &[u8]) -> Result<Url, String> {
     Ok(url)
 }
 
-fn parse_before_fragment(text: &[u8]) -> Result<Url, String> {
+fn parse_before_fragment(text: &[u8], request: bool) -> Result<Url, String> {
     if text.iter().any(|b| *b < b' ' || *b == 0x7F) {
         return Err("net/url: invalid control character in URL".to_owned());
     }
+    if request && text.is_empty() {
+        return Err("empty url".to_owned());
+    }
     let mut url = Url::default();
+    if text == b"*" {
+        url.path = text.to_vec();
+        return Ok(url);
+    }
     let (scheme, rest) = scheme(text)?;
     url.scheme = scheme.to_ascii_lowercase();
     let (mut rest, query) = cut(rest, b'?');
@@ -85,11 +128,15 @@ fn parse_before_fragment(text: &[u8]) -> Result<Url, String> {
             url.opaque = rest.to_vec();
             return Ok(url);
         }
+        if request {
+            return Err("invalid URI for request".to_owned());
+        }
         if cut(rest, b'/').0.contains(&b':') {
             return Err("first path segment in URL cannot contain colon".to_owned());
         }
     }
-    let authority = rest.strip_prefix(b"//").filter(|_| !url.scheme.is_empty() || !rest.starts_with(b"///"));
+    let has_authority = !url.scheme.is_empty() || !request && !rest.starts_with(b"///");
+    let authority = rest.strip_prefix(b"//").filter(|_| has_authority);
     if let Some(after) = authority {
         let end = after.iter().position(|b| *b == b'/').unwrap_or(after.len());
         let (authority, path) = after.split_at(end);

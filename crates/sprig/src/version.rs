@@ -291,8 +291,58 @@ impl Version {
             _ if self.is_prerelease() => {}
             _ => patch = bump(patch)?,
         }
-        let original = format!("{major}.{minor}.{patch}");
+        let v = if self.original.starts_with('v') { "v" } else { "" };
+        let original = format!("{v}{major}.{minor}.{patch}");
         let (pre, metadata) = (String::new(), String::new());
-        Ok(Value::object(Version { major, minor, patch, pre, metadata, original }))
+        Ok(Value::object(Incremented(Version { major, minor, patch, pre, metadata, original })))
+    }
+}
+
+/// A version that is no pointer, as the methods `Inc…` answer: in Go it lacks the methods of pointers.
+#[derive(Clone, Default)]
+pub(crate) struct Incremented(Version);
+
+impl Object for Incremented {
+    fn ty(&self) -> Type {
+        Type::Opaque("semver.Version")
+    }
+
+    fn json_text(&self) -> Option<String> {
+        self.0.json_text()
+    }
+
+    fn field(&self, _: &str) -> Option<Value> {
+        None
+    }
+
+    fn method(&self, name: &str) -> Option<Signature> {
+        const OF_VALUES: [&str; 9] = [
+            "Major",
+            "Minor",
+            "Patch",
+            "Prerelease",
+            "Metadata",
+            "String",
+            "IncMajor",
+            "IncMinor",
+            "IncPatch",
+        ];
+        OF_VALUES.contains(&name).then_some(Signature::fixed(&[]))
+    }
+
+    fn call(&self, exec: &mut Executor<'_>, name: &str, args: &[Value]) -> Answer {
+        self.0.call(exec, name, args)
+    }
+
+    fn display(&self) -> Option<String> {
+        self.0.display()
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        self.0.fields()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }

@@ -17,7 +17,7 @@ const DEAR: &[(&str, Budget)] = &[
     (r#"{{ untilStep 0 9223372036854775807 1 }}"#, Budget::Steps),
     (r#"{{ untilStep 9223372036854775807 -9223372036854775808 -3 }}"#, Budget::Steps),
     (r#"{{ seq 1000000000 }}"#, Budget::Steps),
-    (r#"{{ seq 9223372036854775807 }}"#, Budget::Steps),
+    (r#"{{ seq 9223372036854775806 }}"#, Budget::Steps),
     (r#"{{ seq 1 2 1000000000 }}"#, Budget::Steps),
     (r#"{{ indent 1000000000 "x" }}"#, Budget::Output),
     (r#"{{ nindent 1000000000 "x" }}"#, Budget::Output),

@@ -47,9 +47,14 @@ fn explain(case: &Case, ours: &Outcome, go: &Outcome) -> Option<&'static str> {
     if case.data.contains("$server") && mentions(&["index"]) && our_error.is_empty() != go_error.is_empty() {
         return Some("lengths of addresses");
     }
-    let out_of_range = |error: &str| error.contains("index out of range") || error.contains("bounds out of range");
+    let out_of_range =
+        |error: &str| error.contains("index out of range") || error.contains("bounds out of range");
     if mentions(&["t_func"]) && out_of_range(&our_error) && out_of_range(&go_error) {
         return Some("lengths of addresses");
+    }
+    // The address is a key, and comes before or after the others.
+    if mentions(&["t_func"]) && mentions(&["dict"]) && mentions(&["range"]) {
+        return Some("addresses");
     }
     let in_digits = our_text != go_text && without_digits(&our_text) == without_digits(&go_text);
     if in_digits && mentions(&["len"]) && (case.data.contains("$server") || mentions(&["t_func"])) {

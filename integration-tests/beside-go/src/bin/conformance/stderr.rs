@@ -1,0 +1,55 @@
+//! What is compared of standard error.
+
+use std::collections::BTreeSet;
+
+/// Begins the report of values that do not fit a schema.
+const SCHEMA: &str = "values don't meet the specifications of the schema(s)";
+
+/// The text, without what differs by design: of values that do not fit a schema, the headings and the set of pointers.
+pub(crate) fn comparable(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    if text.contains(SCHEMA) { headings_and_pointers(&text) } else { text.into_owned() }
+}
+
+/// A heading ends the pointers before it.
+fn headings_and_pointers(text: &str) -> String {
+    let mut result = String::new();
+    let mut pointers = BTreeSet::new();
+    for line in text.lines() {
+        if let Some(fault) = line.trim_start().strip_prefix("- at '") {
+            // A pointer may hold anything but this.
+            pointers.insert(fault.split_once("': ").map_or(fault, |(pointer, _)| pointer));
+        } else if !line.starts_with([' ', '-']) {
+            flush(&mut pointers, &mut result);
+            result.push_str(line);
+            result.push('\n');
+        }
+    }
+    flush(&mut pointers, &mut result);
+    result
+}
+
+fn flush(pointers: &mut BTreeSet<&str>, result: &mut String) {
+    for pointer in std::mem::take(pointers) {
+        result.push_str("- at '");
+        result.push_str(pointer);
+        result.push_str("'\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_schema_errors_headings_and_pointers_count() {
+        let text = "Error: values don't meet the specifications of the schema(s) in the following chart(s):\nweb:\n\
+                    - at '/b': got string, want number\n  - at '/a': x\n- at '/b': y\ndb:\n- at '': missing property 'x'\n\n";
+        assert_eq!(
+            comparable(text.as_bytes()),
+            "Error: values don't meet the specifications of the schema(s) in the following chart(s):\nweb:\n\
+             - at '/a'\n- at '/b'\ndb:\n\n- at ''\n"
+        );
+        assert_eq!(comparable(b"Error: x\n"), "Error: x\n");
+    }
+}
