@@ -69,6 +69,7 @@ use go_template::{Func, Funcs};
 
 pub use equal::deep_equal;
 pub use marshal::Marshal;
+pub use pattern::re2;
 pub use urls::Url;
 pub use version::{Constraint, SemverError, Version};
 

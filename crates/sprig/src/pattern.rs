@@ -33,6 +33,20 @@ pub(crate) fn translate(pattern: &str) -> Result<Translated, String> {
     Ok(Translated { pattern: translator.out, names: translator.names })
 }
 
+/// A regular expression of Go (RE2) in the syntax of the `regex` crate, or Go's complaint without
+/// `error parsing regexp: `.
+///
+/// # Errors
+/// Go's complaint.
+///
+/// ```
+/// assert_eq!(sprig::re2(r"^\d{2}$").unwrap(), "^[0-9]{2}$");
+/// assert_eq!(sprig::re2("(a").unwrap_err(), "missing closing ): `(a`");
+/// ```
+pub fn re2(pattern: &str) -> Result<String, String> {
+    translate(pattern).map(|translated| translated.pattern)
+}
+
 struct Translator<'p> {
     rest: &'p str,
     whole: &'p str,
