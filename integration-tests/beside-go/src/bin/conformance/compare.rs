@@ -51,38 +51,46 @@ impl Programs {
 
     /// Runs a case; if the outputs differ, often enough to know what may.
     pub(crate) fn check(&self, case: &Case) -> anyhow::Result<Outcome> {
-        let run = |program| process::template(program, case.arguments(), &self.home, self.deadline);
+        let run = |program: &Path| process::template(program, case.arguments(), &self.home, self.deadline);
         let (helm, ours) = (run(&self.helm)?, run(&self.ours)?);
-        let outcome = |class, difference| Ok(Outcome { class, difference, helm, ours });
-        let class = match (helm.succeeded(), ours.succeeded()) {
-            (true, true) => Class::Equal,
-            (false, false) => Class::BothFailAlike,
-            (true, false) => return outcome(Class::OnlyWeFail, None),
-            (false, true) => return outcome(Class::OnlyHelmFails, None),
+        let (class, difference) = match (helm.succeeded(), ours.succeeded()) {
+            (true, false) => (Class::OnlyWeFail, None),
+            (false, true) => (Class::OnlyHelmFails, None),
+            (both, _) => match code_difference(&helm, &ours) {
+                None => self.compared(both, [texts(&helm), texts(&ours)], run)?,
+                difference => (Class::Different, difference),
+            },
         };
-        if let Some(difference) = code_difference(&helm, &ours) {
-            return outcome(Class::Different, Some(difference));
+        Ok(Outcome { class, difference, helm, ours })
+    }
+
+    /// Compares texts of helm's and of ours, with those of further runs if they differ.
+    fn compared(
+        &self,
+        succeeded: bool,
+        [helm, ours]: [[String; 2]; 2],
+        run: impl Fn(&Path) -> anyhow::Result<Output>,
+    ) -> anyhow::Result<(Class, Option<Difference>)> {
+        let alike = if succeeded { Class::Equal } else { Class::BothFailAlike };
+        if helm == ours {
+            return Ok((alike, None));
         }
-        let (first_helm, first_ours) = (texts(&helm), texts(&ours));
-        if first_helm == first_ours {
-            return outcome(class, None);
-        }
-        let (mut all_helm, mut all_ours) = (vec![first_helm], vec![first_ours]);
+        let (mut helm, mut ours) = (vec![helm], vec![ours]);
         for _ in 1..SAMPLES {
             // What shows the time shows another one.
             std::thread::sleep(Duration::from_millis(1100));
-            all_helm.push(texts(&run(&self.helm)?));
-            all_ours.push(texts(&run(&self.ours)?));
+            helm.push(texts(&run(&self.helm)?));
+            ours.push(texts(&run(&self.ours)?));
         }
         let part = |samples: &[[String; 2]], part: usize| -> Vec<String> {
             samples.iter().map(|texts| texts[part].clone()).collect()
         };
-        let differs = |number| mask::difference(&part(&all_helm, number), &part(&all_ours, number));
-        match differs(0).or_else(|| differs(1)) {
-            None if class == Class::Equal => outcome(Class::EqualMasked, None),
-            None => outcome(class, None),
-            difference => outcome(Class::Different, difference),
-        }
+        let differs = |number| mask::difference(&part(&helm, number), &part(&ours, number));
+        Ok(match differs(0).or_else(|| differs(1)) {
+            None if succeeded => (Class::EqualMasked, None),
+            None => (alike, None),
+            difference => (Class::Different, difference),
+        })
     }
 }
 

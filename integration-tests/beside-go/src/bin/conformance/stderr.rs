@@ -48,7 +48,7 @@ mod tests {
         assert_eq!(
             comparable(text.as_bytes()),
             "Error: values don't meet the specifications of the schema(s) in the following chart(s):\nweb:\n\
-             - at '/a'\n- at '/b'\ndb:\n\n- at ''\n"
+             - at '/a'\n- at '/b'\ndb:\n- at ''\n\n"
         );
         assert_eq!(comparable(b"Error: x\n"), "Error: x\n");
     }

@@ -41,7 +41,8 @@ fn explain(case: &Case, ours: &Outcome, go: &Outcome) -> Option<&'static str> {
     if shows_address(case, &go_text) {
         return Some("addresses");
     }
-    if case.data.contains("$nilserver") && our_error.contains("nil pointer evaluating ") {
+    // A `$server` has a nil pointer to the next one.
+    if case.data.contains("server") && our_error.contains("nil pointer evaluating *main.server") {
         return Some("fields and methods of nil pointers");
     }
     if case.data.contains("$server") && mentions(&["index"]) && our_error.is_empty() != go_error.is_empty() {
@@ -159,7 +160,7 @@ fn shows_address(case: &Case, go: &str) -> bool {
     let function = case.data.contains("$func") || case.text.windows(6).any(|window| window == b"t_func");
     // In whatever base a verb has printed it.
     let long = |part: &str| part.len() >= 6 && part.bytes().any(|b| b.is_ascii_digit());
-    let shows = ["print", "html", "js", "urlquery", "cat", "quote", "toString", "join"];
+    let shows = ["print", "html", "js", "urlquery", "cat", "quote", "toString", "join", "t_pair"];
     // Something else was made of the text, such as its checksum or another base.
     if (function || pointer) && shows.iter().any(|name| String::from_utf8_lossy(&case.text).contains(name)) {
         return true;
