@@ -3,7 +3,7 @@
 use crate::Entry;
 use std::sync::LazyLock;
 
-use go_template::unicode::is_letter;
+use go_template::unicode::{is_letter, is_print};
 use go_template::{Func, Type};
 use regex::Regex;
 
@@ -24,10 +24,10 @@ pub(crate) fn table() -> Vec<Entry> {
     ]
 }
 
-/// Go's case mapping is of one character to one, and knows no letters that are newer than its tables.
+/// Go's case mapping is of one character to one, and knows no characters that are newer than its tables.
 fn single(c: char, mut mapped: impl Iterator<Item = char>) -> char {
     match (mapped.next(), mapped.next()) {
-        (Some(one), None) if is_letter(one) || !is_letter(c) => one,
+        (Some(one), None) if is_print(c) && is_print(one) => one,
         _ => c,
     }
 }

@@ -170,11 +170,14 @@ fn concat(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
 fn sort_alpha(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
     match args[0].plain() {
         Value::List(_) | Value::Bytes(_) => {
-            let list = strings(exec, &args[0])?;
+            let mut list = strings(exec, &args[0])?;
             let mut items = list.to_vec();
+            if matches!(args[0], Value::Object(_)) {
+                list = List::of_strings(std::iter::repeat_n("", items.len()));
+            }
             exec.charge(items.len() as u64 * 4)?;
             items.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
-            // A []string is sorted in place, as Sprig does by mistake; other lists were copied.
+            // A []string is sorted in place, as Sprig does by mistake; other lists, named ones too, were copied.
             for (i, item) in items.into_iter().enumerate() {
                 list.set(i, item);
             }

