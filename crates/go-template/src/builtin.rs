@@ -113,9 +113,9 @@ impl Builtin {
                 Value::String(exec.sprintf(format, args)?)
             }
             (Builtin::Println, args) => Value::String(exec.sprintln(args)?),
-            (Builtin::Html, args) => Value::string(escape::html(&text(exec, args)?)),
-            (Builtin::Js, args) => Value::string(escape::js(&text(exec, args)?)),
-            (Builtin::Urlquery, args) => Value::string(escape::url_query(&text(exec, args)?)),
+            (Builtin::Html, args) => escaped(exec, args, escape::html)?,
+            (Builtin::Js, args) => escaped(exec, args, escape::js)?,
+            (Builtin::Urlquery, args) => escaped(exec, args, escape::url_query)?,
             (_, args) => Value::String(exec.sprint(args)?),
         })
     }
@@ -138,6 +138,19 @@ impl Builtin {
         };
         Ok(Slot::plain(value))
     }
+}
+
+/// What an escaping function makes of its arguments, within the budget.
+fn escaped(
+    exec: &mut Executor<'_>,
+    args: &[Value],
+    escape: fn(&[u8], u64) -> Vec<u8>,
+) -> Result<Value, FuncError> {
+    let text = text(exec, args)?;
+    let escaped = escape(&text, exec.room());
+    exec.charge_bytes(escaped.len() as u64)?;
+    exec.charge(escaped.len() as u64 / 64)?;
+    Ok(Value::string(escaped))
 }
 
 /// The text of the arguments of an escaping function: as actions print them.

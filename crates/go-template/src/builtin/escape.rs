@@ -1,11 +1,14 @@
-//! `html`, `js`, `urlquery`.
+//! `html`, `js`, `urlquery`. Each stops once it has made more than `most` bytes: a backslash is two after each `js`.
 
 use crate::parse::utf8;
 use crate::unicode;
 
-pub(super) fn html(text: &[u8]) -> Vec<u8> {
+pub(super) fn html(text: &[u8], most: u64) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     for &byte in text {
+        if out.len() as u64 > most {
+            break;
+        }
         match byte {
             0 => out.extend_from_slice("\u{FFFD}".as_bytes()),
             b'"' => out.extend_from_slice(b"&#34;"),
@@ -19,10 +22,13 @@ pub(super) fn html(text: &[u8]) -> Vec<u8> {
     out
 }
 
-pub(super) fn js(text: &[u8]) -> Vec<u8> {
+pub(super) fn js(text: &[u8], most: u64) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut at = 0;
     for (c, width) in utf8::chars(text) {
+        if out.len() as u64 > most {
+            break;
+        }
         match c {
             '\\' => out.extend_from_slice(b"\\\\"),
             '\'' => out.extend_from_slice(b"\\'"),
@@ -38,9 +44,12 @@ pub(super) fn js(text: &[u8]) -> Vec<u8> {
     out
 }
 
-pub(super) fn url_query(text: &[u8]) -> Vec<u8> {
+pub(super) fn url_query(text: &[u8], most: u64) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     for &byte in text {
+        if out.len() as u64 > most {
+            break;
+        }
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(byte),
             b' ' => out.push(b'+'),
