@@ -133,6 +133,8 @@ struct MapData {
     nil: bool,
     holds_any: bool,
     entries: RefCell<BTreeMap<Str, Value>>,
+    /// The map whose entries these are: one of another type, and never one that has this itself.
+    of: Option<Map>,
 }
 
 impl Map {
@@ -143,12 +145,24 @@ impl Map {
 
     /// An empty map of type `ty` (a map type or a named one).
     pub fn typed(ty: Type) -> Self {
-        Map(Rc::new(MapData { ty, nil: false, holds_any: holds_any(ty), entries: RefCell::default() }))
+        Map(Rc::new(MapData {
+            ty,
+            nil: false,
+            holds_any: holds_any(ty),
+            entries: RefCell::default(),
+            of: None,
+        }))
     }
 
     /// The nil map of type `ty`: empty, prints as `map[]`, is null in JSON, equals nil.
     pub fn nil(ty: Type) -> Self {
-        Map(Rc::new(MapData { ty, nil: true, holds_any: holds_any(ty), entries: RefCell::default() }))
+        Map(Rc::new(MapData {
+            ty,
+            nil: true,
+            holds_any: holds_any(ty),
+            entries: RefCell::default(),
+            of: None,
+        }))
     }
 
     /// A `map[string]string`.
@@ -158,6 +172,25 @@ impl Map {
             map.insert(key, Value::String(value.into()));
         }
         map
+    }
+
+    /// The same map as a value of type `ty`, as Go converts a named map type to what it is made of and back: each sees what
+    /// is set in the other.
+    #[must_use]
+    pub fn converted(&self, ty: Type) -> Self {
+        let of = Some(self.base().clone());
+        let data =
+            MapData { ty, nil: self.is_nil(), holds_any: holds_any(ty), entries: RefCell::default(), of };
+        Map(Rc::new(data))
+    }
+
+    /// The map that holds the entries.
+    fn base(&self) -> &Map {
+        self.0.of.as_ref().unwrap_or(self)
+    }
+
+    fn cell(&self) -> &RefCell<BTreeMap<Str, Value>> {
+        &self.base().0.entries
     }
 
     /// The Go type.
@@ -182,7 +215,7 @@ impl Map {
 
     /// The number of entries.
     pub fn len(&self) -> usize {
-        self.0.entries.borrow().len()
+        self.cell().borrow().len()
     }
 
     /// Whether there are no entries.
@@ -192,18 +225,18 @@ impl Map {
 
     /// The value under `key`.
     pub fn get(&self, key: impl AsRef<[u8]>) -> Option<Value> {
-        self.0.entries.borrow().get(key.as_ref()).cloned()
+        self.cell().borrow().get(key.as_ref()).cloned()
     }
 
     /// Whether `key` is present, if only with nil.
     pub fn contains(&self, key: impl AsRef<[u8]>) -> bool {
-        self.0.entries.borrow().contains_key(key.as_ref())
+        self.cell().borrow().contains_key(key.as_ref())
     }
 
     /// Sets `key` in place, for every alias.
     pub fn insert(&self, key: impl Into<Str>, value: impl Into<Value>) {
         let value = value.into();
-        let old = match self.0.entries.borrow_mut().entry(key.into()) {
+        let old = match self.cell().borrow_mut().entry(key.into()) {
             Entry::Occupied(mut slot) => Some(slot.insert(value)),
             Entry::Vacant(slot) => {
                 slot.insert(value);
@@ -216,31 +249,31 @@ impl Map {
 
     /// Removes `key` in place, for every alias, and gives the value it had.
     pub fn remove(&self, key: impl AsRef<[u8]>) -> Option<Value> {
-        self.0.entries.borrow_mut().remove(key.as_ref())
+        self.cell().borrow_mut().remove(key.as_ref())
     }
 
     /// The keys, in byte order.
     pub fn keys(&self) -> Vec<Str> {
-        self.0.entries.borrow().keys().cloned().collect()
+        self.cell().borrow().keys().cloned().collect()
     }
 
     /// The entries in byte order of their keys: a snapshot, so the map may be changed while it is walked.
     pub fn entries(&self) -> Vec<(Str, Value)> {
-        self.0.entries.borrow().iter().map(|(k, v)| (k.clone(), v.clone())).collect()
+        self.cell().borrow().iter().map(|(k, v)| (k.clone(), v.clone())).collect()
     }
 
     /// The entries, borrowed: do not change the map while this lives.
     pub fn borrow(&self) -> Ref<'_, BTreeMap<Str, Value>> {
-        self.0.entries.borrow()
+        self.cell().borrow()
     }
 
     pub(crate) fn clear(&self) {
         // Dropped after the borrow has ended.
-        drop(self.0.entries.take());
+        drop(self.cell().take());
     }
 
     pub(crate) fn downgrade(&self) -> WeakMap {
-        WeakMap(Rc::downgrade(&self.0))
+        WeakMap(Rc::downgrade(&self.base().0))
     }
 
     pub(crate) fn handles(&self) -> usize {
@@ -249,11 +282,21 @@ impl Map {
 
     /// Whether both handles name the same map.
     pub fn same(&self, other: &Map) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
+        Rc::ptr_eq(&self.base().0, &other.base().0)
     }
 
     /// The address of the map, for cycle detection and Go's `%p`.
     pub fn address(&self) -> usize {
+        Rc::as_ptr(&self.base().0).addr()
+    }
+
+    /// The map that this one is a conversion of.
+    pub(crate) fn conversion_of(&self) -> Option<&Map> {
+        self.0.of.as_ref()
+    }
+
+    /// The address of this very handle's data, which is not that of the map it is a conversion of.
+    pub(crate) fn own_address(&self) -> usize {
         Rc::as_ptr(&self.0).addr()
     }
 }
@@ -311,7 +354,9 @@ impl Drop for ListData {
 
 impl Drop for MapData {
     fn drop(&mut self) {
-        drop_all(std::mem::take(self.entries.get_mut()).into_values().collect());
+        let mut work: Vec<Value> = std::mem::take(self.entries.get_mut()).into_values().collect();
+        work.extend(self.of.take().map(Value::Map));
+        drop_all(work);
     }
 }
 
@@ -330,6 +375,7 @@ fn drop_all(mut work: Vec<Value>) {
             Value::Map(mut map) => {
                 if let Some(data) = Rc::get_mut(&mut map.0) {
                     work.extend(std::mem::take(data.entries.get_mut()).into_values());
+                    work.extend(data.of.take().map(Value::Map));
                 }
             }
             _ => {}

@@ -59,6 +59,8 @@ fn free(starts: Vec<Value>) {
     }
     for node in nodes.into_values().filter(|node| !node.held_from_outside) {
         match &node.value {
+            // A conversion's entries are those of another node, which may be held from outside.
+            Value::Map(map) if map.conversion_of().is_some() => {}
             Value::Map(map) => map.clear(),
             Value::List(list) => list.clear(),
             _ => {}
@@ -87,7 +89,10 @@ fn children(value: &Value) -> Vec<Value> {
         items.filter(|item| address(item).is_some()).cloned().collect()
     };
     match value {
-        Value::Map(map) => collections(&mut map.borrow().values()),
+        Value::Map(map) => match map.conversion_of() {
+            Some(base) => vec![Value::Map(base.clone())],
+            None => collections(&mut map.borrow().values()),
+        },
         Value::List(list) => collections(&mut list.items().iter()),
         Value::Object(object) => object.data().into_iter().collect(),
         _ => Vec::new(),
@@ -96,7 +101,7 @@ fn children(value: &Value) -> Vec<Value> {
 
 fn address(value: &Value) -> Option<usize> {
     match value {
-        Value::Map(map) => Some(map.address()),
+        Value::Map(map) => Some(map.own_address()),
         Value::List(list) => Some(list.address()),
         Value::Object(object) => Some(Rc::as_ptr(object).addr()),
         _ => None,
@@ -119,6 +124,8 @@ mod tests {
 
     use super::Changed;
     use crate::{List, Map, Object, Type, Value};
+
+    const NAMED: Type = Type::Named("named", &Type::ANY_MAP);
 
     /// Shows by its count whether the map that holds it was freed.
     struct Alive(Rc<()>);
@@ -159,6 +166,7 @@ mod tests {
         for keep in [false, true] {
             check(keep, |_| {});
             check(keep, |map| map.insert("self", map.clone()));
+            check(keep, |map| map.insert("self", map.converted(NAMED)));
             check(keep, |map| {
                 map.insert("list", List::new(vec![Value::Map(map.clone()), Value::Map(map.clone())]))
             });
@@ -169,6 +177,28 @@ mod tests {
                 b.insert("map", map.clone());
                 map.insert("a", a);
             });
+        }
+    }
+
+    #[test]
+    fn what_a_held_conversion_shows_stays() {
+        let (map, mut changed) = (Map::new(), Changed::default());
+        map.insert("self", map.clone());
+        changed.note(&map, &Value::Map(map.clone()));
+        let held = map.converted(NAMED);
+        drop(map);
+        drop(changed);
+        assert!(held.contains("self"));
+        held.clear();
+    }
+
+    #[test]
+    fn conversions_nested_deep_take_no_stack() {
+        let mut map = Map::new();
+        for _ in 0..200_000 {
+            let outer = Map::new();
+            outer.insert("inner", map.converted(NAMED));
+            map = outer;
         }
     }
 

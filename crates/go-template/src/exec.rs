@@ -244,7 +244,7 @@ impl<'a> Executor<'a> {
             return Ok(trees.clone());
         }
         self.charge(1 + text.len() as u64 / 16).map_err(|error| self.unplaced(error))?;
-        let trees = parse::parse(name, text, self.set.functions())?;
+        let trees = parse::parse(name, &**text, self.set.functions())?;
         let trees = Rc::new(trees.into_iter().map(Arc::new).collect::<Vec<_>>());
         if self.parsed.len() < CACHED && text.len() <= CACHED_LEN {
             self.parsed.entry(text.clone()).or_default().push((name.into(), trees.clone()));

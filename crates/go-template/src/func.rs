@@ -185,6 +185,7 @@ impl From<&str> for FuncError {
 #[derive(Clone, Default)]
 pub struct Funcs {
     table: HashMap<String, Func>,
+    methods: Vec<(&'static str, &'static str, Func)>,
 }
 
 impl Funcs {
@@ -206,6 +207,18 @@ impl Funcs {
     /// The function of this name.
     pub fn get(&self, name: &str) -> Option<&Func> {
         self.table.get(name)
+    }
+
+    /// Registers a method of the named map type `ty`, which comes before a key of the same name. The body gets the map as its
+    /// first argument; the parameters of `func` are those after it.
+    pub fn insert_method(&mut self, ty: &'static str, name: &'static str, func: Func) {
+        self.methods.push((ty, name, func));
+    }
+
+    /// The method `name` of the named map type `ty`.
+    pub(crate) fn method(&self, ty: &str, name: &[u8]) -> Option<&Func> {
+        let found = |(of, known, _): &&(&str, &str, Func)| known.as_bytes() == name && *of == ty;
+        self.methods.iter().find(found).map(|(_, _, func)| func)
     }
 
     /// The names, in no order; give them to [`TemplateSet::new`](crate::TemplateSet::new).

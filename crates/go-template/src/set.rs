@@ -55,7 +55,23 @@ impl TemplateSet {
     /// # Errors
     /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) with Go's text; the set is unchanged then.
     pub fn parse(&mut self, name: &str, text: impl AsRef<[u8]>) -> Result<(), Error> {
-        for tree in parse::parse(name, text.as_ref(), &self.functions)? {
+        let trees = parse::parse(name, text.as_ref(), &self.functions)?;
+        self.add(trees);
+        Ok(())
+    }
+
+    /// Like [`TemplateSet::parse`], of a text that is not copied.
+    ///
+    /// # Errors
+    /// As [`TemplateSet::parse`].
+    pub fn parse_shared(&mut self, name: &str, text: Arc<[u8]>) -> Result<(), Error> {
+        let trees = parse::parse(name, text, &self.functions)?;
+        self.add(trees);
+        Ok(())
+    }
+
+    fn add(&mut self, trees: Vec<Tree>) {
+        for tree in trees {
             match self.templates.get(&tree.name) {
                 Some(_) if tree.empty => {}
                 _ => {
@@ -63,7 +79,6 @@ impl TemplateSet {
                 }
             }
         }
-        Ok(())
     }
 
     /// Whether there is a template `name`.

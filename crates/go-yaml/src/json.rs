@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use crate::emit::{Emit, Sink, WriteError, check_depth};
 use crate::number::{Digits, json_float, unsupported};
 
-pub use reader::{JsonError, from_slice, from_str};
+pub use reader::{JsonError, from_prefix, from_slice, from_str};
 
 /// How JSON is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -70,6 +70,13 @@ pub(crate) fn strval(exec: &mut Executor<'_>, value: &Value) -> Result<Str, Func
     }
 }
 
+/// About the bytes that a map takes, empty or with few entries: what making one is charged as. Steps alone do not bound
+/// memory, as a step may make a map.
+pub(crate) const MAP_BYTES: u64 = 256;
+
+/// The same of an entry that a map gets.
+pub(crate) const ENTRY_BYTES: u64 = 32;
+
 /// A string result, charged to the budget of output.
 pub(crate) fn made(exec: &mut Executor<'_>, text: impl Into<Str>) -> Answer {
     let text = text.into();

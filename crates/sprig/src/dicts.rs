@@ -3,7 +3,7 @@
 use go_template::{Executor, Func, FuncError, List, Map, Str, Type, Value};
 
 use crate::Entry;
-use crate::args::{Answer, any, list, map, str, strval};
+use crate::args::{Answer, ENTRY_BYTES, MAP_BYTES, any, list, map, str, strval};
 use crate::defaults::is_empty;
 
 /// Deeper merges are refused: a value may contain itself.
@@ -46,6 +46,7 @@ pub(crate) fn table() -> Vec<Entry> {
 }
 
 fn dict(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
+    exec.charge_bytes(MAP_BYTES)?;
     let map = Map::new();
     for pair in args.chunks(2) {
         let key = strval(exec, &pair[0])?;
@@ -59,6 +60,7 @@ fn set(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
     if map.is_nil() {
         return Err("assignment to entry in nil map".into());
     }
+    exec.charge_bytes(ENTRY_BYTES)?;
     exec.set(&map, str(args, 1).clone(), any(args, 2));
     Ok(any(args, 0))
 }

@@ -68,6 +68,7 @@ use std::rc::Rc;
 use go_template::{Func, Funcs};
 
 pub use equal::deep_equal;
+pub use json::charge_read;
 pub use marshal::Marshal;
 pub use pattern::re2;
 pub use urls::Url;

@@ -6,7 +6,7 @@ use crate::Entry;
 use crate::args::{Answer, any, int, items, list, strval};
 use crate::cast::to_int;
 use crate::defaults::is_empty;
-use crate::equal::deep_equal;
+use crate::equal::charged_deep_equal;
 use crate::types::strings;
 
 const ANY: Type = Type::Any;
@@ -89,7 +89,12 @@ fn compact(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
 
 fn contains(exec: &mut Executor<'_>, items: &[Value], wanted: &Value) -> Result<bool, FuncError> {
     exec.charge(items.len() as u64)?;
-    Ok(items.iter().any(|item| deep_equal(wanted, item)))
+    for item in items {
+        if charged_deep_equal(exec, wanted, item)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn uniq(exec: &mut Executor<'_>, args: &[Value]) -> Answer {

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use go_template::{Map, Number, Value};
+use go_template::{Executor, FuncError, Map, Number, Value};
 use go_yaml::{Emit, Sink, WriteError, emit_entries, sort_entries};
 
 /// A template's value as Go's `encoding/json` sees it (and YAML, which is made of the JSON): for `go_yaml::to_string` and
@@ -14,6 +14,37 @@ use go_yaml::{Emit, Sink, WriteError, emit_entries, sort_entries};
 /// assert_eq!(go_yaml::to_string(&sprig::Marshal(&Value::Map(map))).unwrap(), "a: 1\nb: 2\n");
 /// ```
 pub struct Marshal<'v>(pub &'v Value);
+
+impl<'v> Marshal<'v> {
+    /// A value to be printed by a function of a template, if its text can fit what is left of the budget: printing itself
+    /// knows no budget, and a value that holds another many times, which again does, would be printed without end.
+    ///
+    /// # Errors
+    /// The budget of output is used up.
+    pub fn within(exec: &mut Executor<'_>, value: &'v Value) -> Result<Self, FuncError> {
+        let mut left = exec.room();
+        if !fits(value, &mut left, 0) {
+            exec.charge_bytes(u64::MAX)?;
+        }
+        Ok(Self(value))
+    }
+}
+
+/// Whether as many bytes can hold a value's text, of which each node takes one at least.
+fn fits(value: &Value, left: &mut u64, depth: usize) -> bool {
+    let own = 1 + value.as_str().map_or(0, |text| text.len() as u64);
+    if *left < own {
+        return false;
+    }
+    *left -= own;
+    match value {
+        // Printing refuses what is nested so deeply.
+        _ if depth > go_yaml::limits::MAX_DEPTH => true,
+        Value::List(list) => list.items().iter().all(|item| fits(item, left, depth + 1)),
+        Value::Map(map) => map.borrow().iter().all(|(_, item)| fits(item, left, depth + 1)),
+        _ => true,
+    }
+}
 
 impl Emit for Marshal<'_> {
     fn emit<S: Sink>(&self, sink: &mut S) -> Result<(), WriteError> {

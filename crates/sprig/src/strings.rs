@@ -240,7 +240,13 @@ fn join(exec: &mut Executor<'_>, args: &[Value]) -> Answer {
         if i > 0 {
             out.extend_from_slice(separator);
         }
-        out.extend(part.as_str().iter().flat_map(|text| text.iter()));
+        if let Some(text) = part.as_str() {
+            out.extend_from_slice(text);
+        }
+        // Long separators may make much of few parts.
+        if out.len() as u64 > exec.room() {
+            break;
+        }
     }
     made(exec, out)
 }
@@ -257,7 +263,10 @@ fn split(
         Some(count) => usize::try_from(count).unwrap_or(usize::MAX),
         None => usize::MAX,
     };
+    // What a part takes besides its bytes.
+    const PART: u64 = 48;
     exec.charge(text.len() as u64 / 16 + 1)?;
+    exec.charge_bytes(text.len() as u64)?;
     let mut parts = Vec::new();
     let mut rest: &[u8] = text;
     if separator.is_empty() {
@@ -265,6 +274,8 @@ fn split(
         let mut chars = lossy.chars();
         while parts.len() + 1 < limit {
             let Some(c) = chars.next() else { return Ok(parts) };
+            exec.charge(1)?;
+            exec.charge_bytes(PART)?;
             parts.push(Str::from(c.to_string()));
         }
         if !chars.as_str().is_empty() {
@@ -274,11 +285,12 @@ fn split(
     }
     while parts.len() + 1 < limit {
         let Some(at) = find(rest, separator) else { break };
+        exec.charge(1)?;
+        exec.charge_bytes(PART)?;
         parts.push(Str::from(&rest[..at]));
         rest = &rest[at + separator.len()..];
     }
     parts.push(Str::from(rest));
-    exec.charge(parts.len() as u64)?;
     Ok(parts)
 }
 

@@ -3,8 +3,8 @@
 use go_template::{Executor, Func, FuncError, List, Map, Type, Value};
 
 use crate::Entry;
-use crate::args::{self, Answer, strval, text};
-use crate::equal::deep_equal;
+use crate::args::{self, Answer, MAP_BYTES, strval, text};
+use crate::equal::charged_deep_equal;
 use crate::version::{Incremented, Version};
 
 /// Deeper copies are refused: a value may contain itself.
@@ -23,7 +23,10 @@ pub(crate) fn table() -> Vec<Entry> {
         ),
         ("kindOf", Func::new(&[Type::Any], |_, a| Ok(a[0].kind().into()))),
         ("kindIs", Func::new(&[Type::String, Type::Any], |_, a| Ok((text(a, 0) == a[1].kind()).into()))),
-        ("deepEqual", Func::new(&[Type::Any, Type::Any], |_, a| Ok(deep_equal(&a[0], &a[1]).into()))),
+        (
+            "deepEqual",
+            Func::new(&[Type::Any, Type::Any], |exec, a| Ok(charged_deep_equal(exec, &a[0], &a[1])?.into())),
+        ),
         ("toString", Func::new(&[Type::Any], |exec, a| Ok(strval(exec, &a[0])?.into()))),
         ("toStrings", Func::new(&[Type::Any], |exec, a| Ok(strings(exec, &a[0])?.into()))),
         ("deepCopy", Func::new(&[Type::Any], deep_copy)),
@@ -64,10 +67,12 @@ fn copy(exec: &mut Executor<'_>, value: &Value, depth: usize) -> Answer {
     match value {
         Value::List(list) if !list.is_nil() => {
             let items = list.to_vec();
+            exec.charge_bytes(items.len() as u64 * 24)?;
             let copies: Result<Vec<_>, _> = items.iter().map(|item| copy(exec, item, depth + 1)).collect();
             Ok(List::typed(list.ty(), copies?).into())
         }
         Value::Map(map) if !map.is_nil() => {
+            exec.charge_bytes(MAP_BYTES)?;
             let copies = Map::typed(map.ty());
             for (key, item) in map.entries() {
                 copies.insert(key, copy(exec, &item, depth + 1)?);

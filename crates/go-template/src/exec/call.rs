@@ -8,7 +8,7 @@ use crate::builtin::Builtin;
 use crate::names::FunctionId;
 use crate::parse::{Expr, ExprKind, Literal};
 use crate::value::Basic;
-use crate::{Error, Func, FuncError, Number, Object, Signature, Str, Type, Value};
+use crate::{Error, Func, FuncError, Map, Number, Object, Signature, Str, Type, Value};
 
 impl Executor<'_> {
     /// A function with its arguments.
@@ -57,6 +57,27 @@ impl Executor<'_> {
         let result = self.called(|exec| object.call(exec, &name, &values), frame)?;
         self.spare.keep_values(values);
         finish(frame, At::Expr(node), &name, result.map(Slot::plain))
+    }
+
+    /// A method of a named map type with its arguments.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one expression in its scope")]
+    pub(super) fn method_of_map<'t>(
+        &mut self,
+        frame: &mut Frame<'t>,
+        dot: &Slot,
+        map: &Map,
+        (node, name): (&'t Expr, &Str),
+        func: &Func,
+        args: &'t [Expr],
+        last: Option<Slot>,
+    ) -> Result<Slot, Error> {
+        let name = name.to_str();
+        let mut values = self.arguments(frame, dot, &name, func.signature(), args, last)?;
+        values.insert(0, Value::Map(map.clone()));
+        let result = self.called(|exec| func.invoke(exec, &values), frame)?;
+        self.spare.keep_values(values);
+        let interface = func.has_interface_result();
+        finish(frame, At::Expr(node), &name, result.map(|value| Slot::of(value, interface)))
     }
 
     /// Runs host code one level deeper: it may run templates.

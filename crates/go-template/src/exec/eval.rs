@@ -3,7 +3,7 @@
 use super::{At, Executor, Frame, Slot};
 use crate::fmt::quoted;
 use crate::parse::{Command, Expr, ExprKind, Literal, Pipe};
-use crate::{Error, List, Map, MissingKey, Number, Object, Str, Type, Value};
+use crate::{Error, Func, List, Map, MissingKey, Number, Object, Str, Type, Value};
 
 impl Executor<'_> {
     /// The value of a pipeline; variables it declares are pushed.
@@ -184,7 +184,10 @@ impl Executor<'_> {
             Value::NilPointer(_) => {
                 Err(frame.error(format!("nil pointer evaluating {}.{name}", receiver.type_name())))
             }
-            Value::Map(map) => self.key(frame, map, name, !args.is_empty() || last.is_some()),
+            Value::Map(map) => match self.map_method(map, name) {
+                Some(func) => self.method_of_map(frame, dot, map, (node, name), &func, args, last),
+                None => self.key(frame, map, name, !args.is_empty() || last.is_some()),
+            },
             Value::Object(object) => {
                 let method = object.method(&name.to_str());
                 match method {
@@ -202,6 +205,14 @@ impl Executor<'_> {
                 }
             }
             _ => Err(no_field(frame, receiver, name)),
+        }
+    }
+
+    /// The method that a map of a named type has.
+    fn map_method(&self, map: &Map, name: &Str) -> Option<Func> {
+        match map.ty() {
+            Type::Named(ty, _) => self.funcs.method(ty, name).cloned(),
+            _ => None,
         }
     }
 

@@ -75,6 +75,16 @@ pub(crate) struct Expr {
     pub(crate) kind: ExprKind,
 }
 
+/// How a string is written. Nearly all are written as they are, and some are large.
+#[derive(Debug)]
+pub(crate) enum Written {
+    /// The value in double quotes.
+    Quoted,
+    /// The value in back quotes.
+    Raw,
+    As(Box<[u8]>),
+}
+
 #[derive(Debug)]
 pub(crate) enum ExprKind {
     Dot,
@@ -82,8 +92,7 @@ pub(crate) enum ExprKind {
     Bool(bool),
     Number(Box<Literal>),
     String {
-        /// As it is written, unless that is the value in double quotes.
-        quoted: Option<Box<[u8]>>,
+        written: Written,
         value: Str,
     },
     Field(Box<[Str]>),
@@ -162,8 +171,11 @@ impl fmt::Display for Expr {
             ExprKind::Nil => f.write_str("nil"),
             ExprKind::Bool(b) => write!(f, "{b}"),
             ExprKind::Number(number) => f.write_str(&number.text),
-            ExprKind::String { quoted: Some(quoted), .. } => f.write_str(&String::from_utf8_lossy(quoted)),
-            ExprKind::String { quoted: None, value } => write!(f, "\"{value}\""),
+            ExprKind::String { written: Written::As(text), .. } => {
+                f.write_str(&String::from_utf8_lossy(text))
+            }
+            ExprKind::String { written: Written::Quoted, value } => write!(f, "\"{value}\""),
+            ExprKind::String { written: Written::Raw, value } => write!(f, "`{value}`"),
             ExprKind::Field(names) => fields(f, names),
             ExprKind::Variable(name, names) => {
                 write!(f, "{name}")?;

@@ -2,6 +2,8 @@
 
 mod pipeline;
 
+use std::sync::Arc;
+
 use memchr::memchr_iter;
 
 use super::ast::{Branch, Command, Expr, Node, TemplateCall, Tree};
@@ -18,8 +20,17 @@ use crate::{Error, Str};
 /// stack of an ordinary thread has to suffice here.
 const MAX_NESTING: usize = 200;
 
-/// Parses `text`; gives the template `name` itself and all it defines, each once.
-pub(crate) fn parse(name: &str, text: &[u8], functions: &FunctionNames) -> Result<Vec<Tree>, Error> {
+/// Parses a text; gives the template `name` itself and all it defines, each once.
+pub(crate) fn parse(
+    name: &str,
+    text: impl AsRef<[u8]> + Into<Arc<[u8]>>,
+    functions: &FunctionNames,
+) -> Result<Vec<Tree>, Error> {
+    let trees = parse_trees(name, text.as_ref(), functions)?;
+    Ok(trees.finish(name, text.into()))
+}
+
+fn parse_trees(name: &str, text: &[u8], functions: &FunctionNames) -> Result<Trees, Error> {
     let mut parser = Parser {
         lexer: Lexer::new(text, !functions.break_is_function, !functions.continue_is_function),
         functions,
@@ -36,7 +47,7 @@ pub(crate) fn parse(name: &str, text: &[u8], functions: &FunctionNames) -> Resul
     };
     let root = parser.top()?;
     parser.add(name, root)?;
-    Ok(parser.trees.finish(name, text))
+    Ok(parser.trees)
 }
 
 /// What each template being parsed has of its own: looking ahead and scope do not cross a `define`.

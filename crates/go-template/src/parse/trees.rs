@@ -48,8 +48,8 @@ impl Trees {
     }
 
     /// The trees, which share the text they came from.
-    pub(super) fn finish(self, source_name: &str, source: &[u8]) -> Vec<Tree> {
-        let (source_name, source): (Arc<str>, Arc<[u8]>) = (source_name.into(), source.into());
+    pub(super) fn finish(self, source_name: &str, source: Arc<[u8]>) -> Vec<Tree> {
+        let source_name: Arc<str> = source_name.into();
         let tree = |Defined { name, root, empty }| Tree {
             name,
             source_name: source_name.clone(),

@@ -90,6 +90,28 @@ pub fn from_str(text: &str) -> Result<Value, JsonError> {
     }
 }
 
+/// Reads the JSON value that `text` begins with, after white space, and tells where it ends in bytes: what follows is
+/// not looked at, as by `json.Decoder`.
+///
+/// # Errors
+/// As [`from_str`].
+///
+/// ```
+/// use go_yaml::{Value, json};
+/// assert_eq!(json::from_prefix("true,a=1"), Ok((Value::Bool(true), 4)));
+/// ```
+pub fn from_prefix(text: &str) -> Result<(Value, usize), JsonError> {
+    if text.len() > MAX_BYTES {
+        return Err(JsonError::TooLarge { bytes: text.len() });
+    }
+    let mut reader = Reader { text, at: 0, depth: 0, out_of_range: None };
+    let value = reader.value("looking for beginning of value")?;
+    match reader.out_of_range.take() {
+        Some(text) => Err(JsonError::NumberRange { text }),
+        None => Ok((value, reader.at)),
+    }
+}
+
 /// Like [`from_str`], for bytes that may not be UTF-8: in strings each wrong byte is U+FFFD, elsewhere it is a wrong
 /// character.
 ///

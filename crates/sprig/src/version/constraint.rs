@@ -194,6 +194,11 @@ fn rewrite_ranges(text: &str) -> String {
         Regex::new(&range).expect("the expression is a fixed one")
     });
     let mut rewritten = text.to_owned();
+    // Most have no such range, and the expression takes long to compile.
+    let is_dash = |at: usize| text[..at].ends_with(is_space) && text[at + 1..].starts_with(is_space);
+    if !text.match_indices('-').any(|(at, _)| is_dash(at)) {
+        return rewritten;
+    }
     for range in RANGE.captures_iter(text) {
         let (_, [low, high]) = range.extract();
         rewritten = rewritten.replacen(&range[0], &format!(">= {low}, <= {high} "), 1);

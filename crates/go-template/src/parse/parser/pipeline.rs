@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::super::ast::{Command, Expr, ExprKind, Pipe, Pos};
+use super::super::ast::{Command, Expr, ExprKind, Pipe, Pos, Written};
 use super::super::lexer::{Item, Kind};
 use super::super::number::{self, Literal};
 use super::{Parser, Result, cut};
@@ -184,10 +184,13 @@ impl<'t> Parser<'t> {
                 return Ok(Some(Expr { pos: pipe.pos, kind: ExprKind::Pipe(Box::new(pipe)) }));
             }
             Kind::String | Kind::RawString => match number::unquote(token.val) {
-                Some(Cow::Borrowed(value)) if token.kind == Kind::String => {
-                    ExprKind::String { quoted: None, value: value.into() }
+                Some(Cow::Borrowed(value)) => {
+                    let written = if token.kind == Kind::String { Written::Quoted } else { Written::Raw };
+                    ExprKind::String { written, value: value.into() }
                 }
-                Some(value) => ExprKind::String { quoted: Some(token.val.into()), value: (*value).into() },
+                Some(Cow::Owned(value)) => {
+                    ExprKind::String { written: Written::As(token.val.into()), value: value.into() }
+                }
                 None => return self.error("invalid syntax"),
             },
             _ => {
