@@ -11,3 +11,14 @@ go run ./cmd/template -sprig "$crates/sprig/tests/cases"
 go run ./cmd/unicode PRINT LETTER DIGIT >"$crates/go-template/src/unicode/tables.rs"
 go run ./cmd/unicode LETTER DIGIT >"$crates/go-yaml/src/order/unicode/tables.rs"
 go test -count=1 ./cmd/vectors -args "$PWD/$crates/sprig/tests/vectors/made.json"
+
+(cd helm && go run ./cmd/capabilities) >"$crates/helm-engine/src/capabilities/api_versions.txt"
+(cd helm && go run ./cmd/load "../$crates/helm-chart/tests/cases")
+(cd helm && go run ./cmd/set "../$crates/helm-chart/tests/cases" && go run ./cmd/schema "../$crates/helm-chart/tests/cases")
+lint=../$crates/helm-engine
+(cd helm && go run ./cmd/lint "$lint/tests/lint" && go run ./cmd/lint -deprecations >"$lint/src/lint/deprecations.txt")
+(cd helm && go run ./cmd/lint -addresses "$lint/tests/lint/addresses.txt" >addresses && mv addresses "$lint/tests/lint/addresses.txt")
+
+helm=${WINDLASS_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/windlass/tools}/helm
+"$crates/helm-engine/tests/regenerate.sh" "$helm"
+"$crates/windlass/tests/regenerate.sh" "$helm"

@@ -6,6 +6,7 @@ use go_yaml::Value;
 
 use crate::metadata::{ChartType, Metadata};
 use crate::values::Values;
+use crate::warning::Warning;
 
 /// What kind of file a path of the chart's source is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +52,7 @@ pub struct Crd {
 pub struct Chart {
     /// Chart.yaml.
     pub metadata: Metadata,
-    /// Chart.lock, or requirements.lock of a v1 chart.
+    /// Chart.lock or requirements.lock as Helm keeps it: a map of `generated`, `digest` and `dependencies`.
     pub lock: Option<Value>,
     /// values.yaml; none if the chart has no such file.
     pub values: Option<Values>,
@@ -63,6 +64,9 @@ pub struct Chart {
     pub files: Vec<ChartFile>,
     /// The charts in `charts/`, in the order of their folders.
     pub dependencies: Vec<Chart>,
+    /// What Helm logs when it loads the chart and its dependencies, and of a chart of
+    /// [`process_dependencies`](crate::process_dependencies) when it processes them. Empty in a dependency.
+    pub warnings: Vec<Warning>,
 }
 
 impl Chart {

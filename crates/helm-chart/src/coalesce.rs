@@ -1,35 +1,50 @@
 //! The values that a chart's templates see: the user's over the chart's, each dependency's in its own table.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use go_yaml::Value;
-use go_yaml::number::go_float;
 
 use crate::chart::Chart;
+use crate::go_text::{percent_q, percent_t};
+use crate::tables::{Id, Node, Room, Tables};
 use crate::values::Values;
+use crate::warning::Warning;
 
 /// The table that every dependency gets a copy of.
 const GLOBAL: &str = "global";
 
-type Table = BTreeMap<String, Value>;
+/// The most warnings of one coalescing.
+const MAX_WARNINGS: usize = 1000;
 
-/// Coalesced values, and what Helm would have warned of.
+/// Coalesced values, and what Helm logs of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Coalesced {
     /// The values.
     pub values: Values,
-    /// What was skipped, in Helm's words. They may quote a value.
-    pub warnings: Vec<String>,
+    /// What was skipped; the first thousand.
+    pub warnings: Vec<Warning>,
 }
 
-/// A dependency's values are no table.
+/// Values that do not fit their chart.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("type mismatch on {dependency}: {found}")]
-pub struct CoalesceError {
-    /// The dependency.
-    pub dependency: String,
-    /// What Helm prints of the value.
-    pub found: String,
+#[non_exhaustive]
+pub enum CoalesceError {
+    /// A dependency's values are no table. The text is Helm's.
+    #[error("type mismatch on {dependency}: {found}")]
+    TypeMismatch {
+        /// The dependency.
+        dependency: String,
+        /// What Helm prints of the value.
+        found: String,
+    },
+    /// Tables inside each other, which `import-values` can make of few, or even put into themselves.
+    #[error(
+        "the values have more than {0} tables inside each other: see import-values of the chart's dependencies"
+    )]
+    TooDeep(usize),
+    /// Too much of it, `global` being copied for each dependency.
+    #[error("the values of the chart and its dependencies take more than {0} bytes together")]
+    TooLarge(usize),
 }
 
 /// Lays the user's values over the chart's.
@@ -38,197 +53,225 @@ pub struct CoalesceError {
 /// nulls do not count. A dependency's values are the table of its name, over its own defaults, with `global` copied down.
 ///
 /// # Errors
-/// If the value of a dependency's name is no table.
+/// If the value of a dependency's name is no table, or the result is too deep or too large.
 pub fn coalesce_values(chart: &Chart, user: &Values) -> Result<Coalesced, CoalesceError> {
-    let mut warnings = Vec::new();
-    let values =
-        Coalescer { keep_null: false, warnings: &mut warnings }.run(chart, user.as_map().clone(), "")?;
-    Ok(Coalesced { values: Values::from_float_map(values), warnings })
+    let mut coalescer = Coalescer::new(false);
+    let root = coalescer.tables.import(user.as_map());
+    coalescer.run(chart, root, "")?;
+    let values = coalescer.tables.export(root, &mut Room::new())?;
+    Ok(Coalesced { values: Values::from_float_map(values), warnings: coalescer.warnings })
 }
 
-/// Like [`coalesce_values`] without a user's values, nulls being kept: for what is coalesced again later.
-pub(crate) fn merge_defaults(chart: &Chart) -> Result<Table, CoalesceError> {
-    Coalescer { keep_null: true, warnings: &mut Vec::new() }.run(chart, Table::new(), "")
+/// Lays one table of values over another, no chart being looked at: Helm's `CoalesceTables`. A null of `over` deletes what
+/// `under` has; nulls of `under` stay.
+///
+/// # Errors
+/// If the result is too deep or too large.
+pub fn coalesce_tables(over: &Values, under: &Values) -> Result<Coalesced, CoalesceError> {
+    let mut coalescer = Coalescer::new(false);
+    let (root, under) = (coalescer.tables.import(over.as_map()), coalescer.tables.import(under.as_map()));
+    coalescer.merge(root, under, "", false)?;
+    let values = coalescer.tables.export(root, &mut Room::new())?;
+    Ok(Coalesced { values: Values::from_float_map(values), warnings: coalescer.warnings })
 }
 
-/// Lays `over` over `under`, nulls being kept.
-pub(crate) fn merge_tables(over: &mut Table, under: Table) {
-    Coalescer { keep_null: true, warnings: &mut Vec::new() }.tables(over, under, "", true);
-}
-
-struct Coalescer<'a> {
-    /// Helm's `merge`: whether nulls are kept.
+/// Helm's `coalesce`, and with `keep_null` its `merge`.
+pub(crate) struct Coalescer<'a> {
+    pub(crate) tables: Tables<'a>,
+    pub(crate) warnings: Vec<Warning>,
+    /// Whether nulls are kept, for what is coalesced again later.
     keep_null: bool,
-    warnings: &'a mut Vec<String>,
+    depth: Room,
 }
 
-impl Coalescer<'_> {
-    fn run(&mut self, chart: &Chart, mut values: Table, prefix: &str) -> Result<Table, CoalesceError> {
-        self.defaults(chart, &mut values, prefix);
+impl<'a> Coalescer<'a> {
+    pub(crate) fn new(keep_null: bool) -> Self {
+        Self { tables: Tables::default(), warnings: Vec::new(), keep_null, depth: Room::new() }
+    }
+
+    /// Lays `values` over the defaults of the chart and its dependencies.
+    pub(crate) fn run(&mut self, chart: &'a Chart, values: Id, prefix: &str) -> Result<(), CoalesceError> {
+        self.defaults(chart, values, prefix)?;
         let prefix = join(prefix, chart.name());
         for dependency in &chart.dependencies {
             let name = dependency.name();
-            let mut own = match values.remove(name) {
-                None => Table::new(),
-                Some(Value::Map(table)) => table,
-                Some(other) => {
-                    return Err(CoalesceError { dependency: name.to_owned(), found: go_percent_t(&other) });
+            let own = match self.tables.get(values, name) {
+                None => {
+                    let own = self.tables.create();
+                    self.tables.insert(values, name, Node::Table(own));
+                    own
+                }
+                Some(Node::Table(own)) => own,
+                Some(Node::Leaf(other)) => {
+                    let found = percent_t(other);
+                    return Err(CoalesceError::TypeMismatch { dependency: name.to_owned(), found });
                 }
             };
-            self.globals(&mut own, &values, &prefix);
-            let own = self.run(dependency, own, &prefix)?;
-            values.insert(name.to_owned(), Value::Map(own));
+            self.globals(own, values, &prefix)?;
+            self.run(dependency, own, &prefix)?;
         }
-        Ok(values)
+        Ok(())
     }
 
     /// Puts the chart's defaults under `values`.
-    fn defaults(&mut self, chart: &Chart, values: &mut Table, prefix: &str) {
-        let Some(defaults) = &chart.values else { return };
+    fn defaults(&mut self, chart: &'a Chart, values: Id, prefix: &str) -> Result<(), CoalesceError> {
+        let Some(defaults) = &chart.values else { return Ok(()) };
         let prefix = join(prefix, chart.name());
-        for (key, default) in defaults.as_map() {
-            match values.get_mut(key) {
-                Some(Value::Null) if !self.keep_null => {
-                    values.remove(key);
-                }
-                Some(Value::Map(over)) => match default {
-                    Value::Map(under) => {
-                        let is_dependency =
-                            chart.dependencies.iter().any(|dependency| dependency.name() == key);
+        let defaults = self.tables.import(defaults.as_map());
+        for (key, default) in self.tables.entries(defaults) {
+            match self.tables.get(values, key) {
+                Some(value) if value.is_null() && !self.keep_null => self.tables.remove(values, key),
+                Some(Node::Table(over)) => match default {
+                    Node::Table(under) => {
+                        let is_dependency = chart.dependencies.iter().any(|chart| chart.name() == key);
                         let keep_null = self.keep_null || is_dependency;
-                        let mut under = under.clone();
                         if !keep_null {
-                            remove_nulls(&mut under);
+                            self.tables.remove_nulls(under);
                         }
-                        self.tables(over, under, &join(&prefix, key), keep_null);
+                        self.merge(over, under, &join(&prefix, key), keep_null)?;
                     }
-                    Value::Null => {}
+                    default if default.is_null() => {}
                     _ => {
-                        self.warnings.push(format!("warning: skipped value for {prefix}.{key}: Not a table."))
+                        let text = format!("warning: skipped value for {prefix}.{key}: Not a table.");
+                        self.warn(Warning::info(text));
                     }
                 },
                 Some(_) => {}
                 None => {
-                    let mut default = default.clone();
                     if !self.keep_null {
                         if default.is_null() {
                             continue;
                         }
-                        if let Value::Map(table) = &mut default {
-                            remove_nulls(table);
+                        if let Node::Table(table) = default {
+                            self.tables.remove_nulls(table);
                         }
                     }
-                    values.insert(key.clone(), default);
+                    self.tables.insert(values, key, default);
                 }
             }
         }
+        Ok(())
     }
 
-    /// Copies the parent's globals over the dependency's.
-    fn globals(&mut self, own: &mut Table, parent: &Table, prefix: &str) {
-        let mut globals = match own.get(GLOBAL) {
-            None => Table::new(),
-            Some(Value::Map(table)) => table.clone(),
-            Some(_) => return self.warn_globals("destination"),
+    /// Copies the parent's globals over the dependency's. Tables inside a global's table are shared, not copied.
+    fn globals(&mut self, own: Id, parent: Id, prefix: &str) -> Result<(), CoalesceError> {
+        let globals = match self.tables.get(own, GLOBAL) {
+            None => self.tables.create(),
+            Some(Node::Table(table)) => table,
+            Some(_) => {
+                self.warn_globals("destination");
+                return Ok(());
+            }
         };
-        match parent.get(GLOBAL) {
+        match self.tables.get(parent, GLOBAL) {
             None => {}
-            Some(Value::Map(table)) => {
-                for (key, value) in table {
-                    self.global(&mut globals, key, value, prefix);
+            Some(Node::Table(table)) => {
+                for (key, value) in self.tables.entries(table) {
+                    self.global(globals, key, value, prefix)?;
                 }
             }
-            Some(_) => return self.warn_globals("source"),
+            Some(_) => {
+                self.warn_globals("source");
+                return Ok(());
+            }
         }
-        own.insert(GLOBAL.to_owned(), Value::Map(globals));
+        self.tables.insert(own, GLOBAL, Node::Table(globals));
+        Ok(())
     }
 
-    fn global(&mut self, globals: &mut Table, key: &str, value: &Value, prefix: &str) {
-        let merged = match (value, globals.remove(key)) {
-            (Value::Map(over), Some(Value::Map(under))) => {
-                let mut over = over.clone();
+    fn global(
+        &mut self,
+        globals: Id,
+        key: &'a str,
+        value: Node<'a>,
+        prefix: &str,
+    ) -> Result<(), CoalesceError> {
+        let own = self.tables.get(globals, key);
+        match (value, own) {
+            (Node::Table(over), None) => {
+                let copy = self.tables.shallow_copy(over);
+                self.tables.insert(globals, key, Node::Table(copy));
+            }
+            (Node::Table(over), Some(Node::Table(under))) => {
+                let copy = self.tables.shallow_copy(over);
                 // Nulls stay here; the coalescing of the dependency's defaults, which follows, removes them.
-                self.tables(&mut over, under, &join(prefix, key), true);
-                Value::Map(over)
+                self.merge(copy, under, &join(prefix, key), true)?;
+                self.tables.insert(globals, key, Node::Table(copy));
             }
-            (Value::Map(_), Some(other)) => {
-                self.warnings.push(format!("Conflict: cannot merge map onto non-map for {key:?}. Skipping."));
-                other
+            (Node::Table(_), Some(Node::Leaf(_))) => {
+                let key = percent_q(key);
+                let text = format!("Conflict: cannot merge map onto non-map for {key}. Skipping.");
+                self.warn(Warning::info(text));
             }
-            (_, Some(Value::Map(table))) => {
-                self.warnings.push(format!("key {key} is table. Skipping"));
-                Value::Map(table)
+            (Node::Leaf(_), Some(Node::Table(_))) => {
+                self.warn(Warning::info(format!("key {key} is table. Skipping")));
             }
-            (value, _) => value.clone(),
-        };
-        globals.insert(key.to_owned(), merged);
+            (value, _) => self.tables.insert(globals, key, value),
+        }
+        Ok(())
+    }
+
+    /// Keeps a warning, unless there are more than anybody reads.
+    fn warn(&mut self, warning: Warning) {
+        if self.warnings.len() < MAX_WARNINGS {
+            self.warnings.push(warning);
+        }
     }
 
     fn warn_globals(&mut self, which: &str) {
-        self.warnings.push(format!("warning: skipping globals because {which} {GLOBAL} is not a table."));
+        let text = format!("warning: skipping globals because {which} {GLOBAL} is not a table.");
+        self.warn(Warning::info(text));
     }
 
-    /// Lays `over` over `under`. A null in `over` removes what `under` has; one without a counterpart stays.
-    fn tables(&mut self, over: &mut Table, mut under: Table, prefix: &str, keep_null: bool) {
-        let stated: HashSet<String> =
-            under.iter().filter(|(_, value)| !value.is_null()).map(|(key, _)| key.clone()).collect();
-        for (key, value) in over.iter() {
-            if value.is_null() {
-                under.insert(key.clone(), Value::Null);
+    /// Lays `over` over `under`. A null in `over` removes what `under` has, unless nulls are kept; one without a
+    /// counterpart stays. Tables of `under` become parts of `over` as they are.
+    pub(crate) fn merge(
+        &mut self,
+        over: Id,
+        under: Id,
+        prefix: &str,
+        keep_null: bool,
+    ) -> Result<(), CoalesceError> {
+        self.depth.enter()?;
+        let stated: HashSet<&str> = self
+            .tables
+            .entries(under)
+            .into_iter()
+            .filter(|(_, node)| !node.is_null())
+            .map(|(key, _)| key)
+            .collect();
+        for (key, node) in self.tables.entries(over) {
+            if node.is_null() {
+                self.tables.insert(under, key, Node::NULL);
             }
         }
-        for (key, value) in under {
-            let full_key = join(prefix, &key);
-            match (over.get_mut(&key), value) {
-                (Some(Value::Null), _) if !keep_null && stated.contains(&key) => {
-                    over.remove(&key);
+        for (key, value) in self.tables.entries(under) {
+            match (self.tables.get(over, key), value) {
+                (Some(own), _) if own.is_null() && !keep_null && stated.contains(key) => {
+                    self.tables.remove(over, key);
                 }
-                (None, value) => {
-                    over.insert(key, value);
+                (None, value) => self.tables.insert(over, key, value),
+                (Some(Node::Table(own)), Node::Table(value)) => {
+                    self.merge(own, value, &join(prefix, key), keep_null)?;
                 }
-                (Some(Value::Map(over)), Value::Map(under)) => self.tables(over, under, &full_key, keep_null),
-                (Some(_), Value::Map(_)) => {
-                    self.warnings
-                        .push(format!("warning: cannot overwrite table with non table for {full_key}"));
+                (Some(Node::Leaf(_)), Node::Table(_)) => {
+                    let key = join(prefix, key);
+                    let text = format!("warning: cannot overwrite table with non table for {key}");
+                    self.warn(Warning::info(text).quoting(self.tables.text(value)));
                 }
-                (Some(Value::Map(_)), value) if !value.is_null() => self.warnings.push(format!(
-                    "warning: destination for {full_key} is a table. Ignoring non-table value"
-                )),
+                (Some(Node::Table(_)), Node::Leaf(leaf)) if *leaf != Value::Null => {
+                    let key = join(prefix, key);
+                    let text = format!("warning: destination for {key} is a table. Ignoring non-table value");
+                    self.warn(Warning::info(text).quoting(self.tables.text(value)));
+                }
                 _ => {}
             }
         }
-    }
-}
-
-fn remove_nulls(table: &mut Table) {
-    table.retain(|_, value| !value.is_null());
-    for value in table.values_mut() {
-        if let Value::Map(table) = value {
-            remove_nulls(table);
-        }
+        self.depth.leave();
+        Ok(())
     }
 }
 
 fn join(prefix: &str, key: &str) -> String {
     if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }
-}
-
-/// Go's `%t` of a value that is no table. It fits booleans only; for others Go says so in the text.
-fn go_percent_t(value: &Value) -> String {
-    match value {
-        Value::Bool(value) => value.to_string(),
-        Value::Null => "%!t(<nil>)".to_owned(),
-        Value::String(text) => format!("%!t(string={text})"),
-        Value::Float(number) => format!("%!t(float64={})", go_float(*number)),
-        Value::Int(number) => format!("%!t(int64={number})"),
-        Value::Uint(number) => format!("%!t(uint64={number})"),
-        Value::Seq(items) => {
-            format!("[{}]", items.iter().map(go_percent_t).collect::<Vec<_>>().join(" "))
-        }
-        Value::Map(table) => {
-            let entry =
-                |(key, value): (&String, &Value)| format!("%!t(string={key}):{}", go_percent_t(value));
-            format!("map[{}]", table.iter().map(entry).collect::<Vec<_>>().join(" "))
-        }
-    }
 }

@@ -39,12 +39,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The field `key`, letters' case being of no matter if there is none spelled so exactly. Null is no field.
+    /// The field `key`, letters' case being of no matter; of several the last in the order of their spellings, as JSON
+    /// has them. Null is no field.
     pub fn get(&self, key: &str) -> Option<&'a Value> {
-        let exact = self.map.get(key);
-        let folded =
-            || self.map.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value);
-        exact.or_else(folded).filter(|value| !value.is_null())
+        let same =
+            |(name, value): (&String, &'a Value)| (folds_to(name, key) && !value.is_null()).then_some(value);
+        self.map.iter().rev().find_map(same)
     }
 
     /// Text; a number or a boolean is taken by its text.
@@ -53,19 +53,6 @@ impl<'a> Fields<'a> {
     /// If it is a list or a map.
     pub fn string(&self, key: &str) -> Result<Option<String>, WrongType> {
         self.get(key).map(|value| as_text(value).ok_or_else(|| self.wrong(key, value, "string"))).transpose()
-    }
-
-    pub(crate) fn boolean(&self, key: &str) -> Result<Option<bool>, WrongType> {
-        self.get(key).map(|value| value.as_bool().ok_or_else(|| self.wrong(key, value, "bool"))).transpose()
-    }
-
-    pub(crate) fn strings(&self, key: &str) -> Result<Option<Vec<String>>, WrongType> {
-        let Some(items) = self.list(key, "[]string")? else { return Ok(None) };
-        let text = |item: &Value| match item {
-            Value::Null => Ok(String::new()),
-            item => as_text(item).ok_or_else(|| self.wrong(key, item, "string")),
-        };
-        items.iter().map(text).collect::<Result<_, _>>().map(Some)
     }
 
     /// A map of texts.
@@ -85,20 +72,25 @@ impl<'a> Fields<'a> {
         map.iter().map(entry).collect::<Result<_, _>>().map(Some)
     }
 
-    /// A list; `wanted` is its Go type, for the error.
-    pub(crate) fn list(&self, key: &str, wanted: &'static str) -> Result<Option<&'a [Value]>, WrongType> {
-        let Some(value) = self.get(key) else { return Ok(None) };
-        value.as_seq().map(Some).ok_or_else(|| self.wrong(key, value, wanted))
-    }
-
     fn wrong(&self, key: &str, value: &Value, wanted: &'static str) -> WrongType {
         let place = format!("struct field {}.{key}", self.name);
         WrongType { found: json_type(value), place, wanted }
     }
 }
 
+/// Whether Go's JSON takes `name` for the field `key`, which is ASCII: letters' case does not count, and two characters
+/// beyond ASCII are the upper or lower case of an ASCII letter.
+pub(crate) fn folds_to(name: &str, key: &str) -> bool {
+    let plain = |c: char| match c {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        c => c.to_ascii_lowercase(),
+    };
+    name.chars().map(plain).eq(key.chars().map(plain))
+}
+
 /// What a string field takes: text, and numbers and booleans by their text.
-fn as_text(value: &Value) -> Option<String> {
+pub(crate) fn as_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Bool(value) => Some(value.to_string()),

@@ -1,5 +1,6 @@
 //! `.helmignore`: which files of the source are no part of the chart.
 
+use crate::go_text::percent_q;
 use crate::path_match::{self, BadPattern};
 
 /// The file that holds the rules.
@@ -8,15 +9,21 @@ pub(crate) const FILE_NAME: &str = ".helmignore";
 /// Helm's built-in rule: no hidden files among the templates.
 const BUILT_IN: &str = "templates/.?*";
 
+/// What Go's scanner of lines takes.
+const MAX_LINE_BYTES: usize = 64 * 1024;
+
 /// Why `.helmignore` cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidRule {
+    /// A line of 64 KiB or more; Go's words.
+    #[error("bufio.Scanner: token too long")]
+    LongLine,
     /// `**` is not supported.
     #[error("double-star (**) syntax is not supported")]
     DoubleStar,
     /// A malformed pattern.
-    #[error("rule \"{rule}\" is malformed")]
+    #[error("rule {} is malformed", percent_q(rule))]
     Pattern {
         /// The line.
         rule: String,
@@ -26,8 +33,15 @@ pub enum InvalidRule {
     },
 }
 
-/// The rules, in order; the first that matches decides.
-pub(crate) struct Rules(Vec<Rule>);
+/// The rules of a `.helmignore`, in order; the first that matches decides. For who reads a chart from a file system and
+/// need not read what is ignored; [`Chart::load`](crate::Chart::load) follows the rules by itself.
+///
+/// ```
+/// let rules = helm_chart::IgnoreRules::parse(b"docs/\n*.md\n")?;
+/// assert!(rules.ignores("docs", true) && rules.ignores_file("docs/a.txt") && rules.ignores_file("templates/.a.swp"));
+/// # Ok::<(), helm_chart::InvalidRule>(())
+/// ```
+pub struct IgnoreRules(Vec<Rule>);
 
 struct Rule {
     pattern: String,
@@ -37,21 +51,31 @@ struct Rule {
     whole_path: bool,
 }
 
-impl Rules {
-    /// Reads the lines of a `.helmignore`; the built-in rule comes last.
-    pub(crate) fn parse(text: &str) -> Result<Self, InvalidRule> {
-        let lines = text.trim_start_matches('\u{feff}').lines().chain([BUILT_IN]);
+impl IgnoreRules {
+    /// Reads the lines of a `.helmignore`, which may be empty; the built-in rule, which ignores hidden files among the
+    /// templates, comes last.
+    ///
+    /// # Errors
+    /// If a rule is malformed or uses `**`, or a line is longer than Helm reads.
+    pub fn parse(text: &[u8]) -> Result<Self, InvalidRule> {
+        if text.split(|byte| *byte == b'\n').any(|line| line.len() >= MAX_LINE_BYTES) {
+            return Err(InvalidRule::LongLine);
+        }
+        let text = String::from_utf8_lossy(text);
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let lines = text.lines().chain([BUILT_IN]);
         let rules = lines.map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         rules.map(Rule::parse).collect::<Result<_, _>>().map(Self)
     }
 
     /// Whether the file at `path`, or a folder that it lies in, is ignored.
-    pub(crate) fn ignores(&self, path: &str) -> bool {
+    pub fn ignores_file(&self, path: &str) -> bool {
         let folders = path.match_indices('/').map(|(end, _)| &path[..end]);
-        folders.into_iter().any(|folder| self.ignores_entry(folder, true)) || self.ignores_entry(path, false)
+        folders.into_iter().any(|folder| self.ignores(folder, true)) || self.ignores(path, false)
     }
 
-    fn ignores_entry(&self, path: &str, is_directory: bool) -> bool {
+    /// Whether the file or the folder itself is ignored; what an ignored folder contains is not part of the chart.
+    pub fn ignores(&self, path: &str, is_directory: bool) -> bool {
         for rule in &self.0 {
             let wrong_kind = rule.only_directories && !is_directory;
             // A negated rule decides when it does NOT match; Helm has it so.
@@ -112,14 +136,18 @@ mod tests {
             ("\u{feff}x", "x", true),
         ];
         for (text, path, expected) in rows {
-            assert_eq!(Rules::parse(text).unwrap().ignores(path), expected, "{text:?} {path}");
+            assert_eq!(
+                IgnoreRules::parse(text.as_bytes()).unwrap().ignores_file(path),
+                expected,
+                "{text:?} {path}"
+            );
         }
     }
 
     #[test]
     fn refuses_what_helm_refuses() {
-        assert_eq!(Rules::parse("a/**").err(), Some(InvalidRule::DoubleStar));
-        let error = Rules::parse("a[").err().unwrap();
+        assert_eq!(IgnoreRules::parse(b"a/**").err(), Some(InvalidRule::DoubleStar));
+        let error = IgnoreRules::parse(b"a[").err().unwrap();
         assert_eq!(error.to_string(), "rule \"a[\" is malformed");
     }
 }

@@ -1,104 +1,28 @@
 //! Making a [`Chart`] of its files.
 
+mod error;
+mod room;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use go_yaml::{ReadError, Value};
+use go_yaml::Value;
 
 use crate::archive::{self, ArchiveError};
 use crate::chart::{Chart, ChartFile, Mode, SourceFile};
-use crate::decode::WrongType;
-use crate::ignore::{self, InvalidRule, Rules};
+use crate::decode::Fields;
+use crate::ignore::{self, IgnoreRules};
 use crate::limits::{LimitExceeded, Limits};
-use crate::metadata::{InvalidMetadata, Metadata, MetadataError};
-use crate::values::{Values, ValuesError};
+use crate::metadata::{RawMetadata, read_lock};
+use crate::values::Values;
+use crate::warning::Warning;
+
+pub use error::{LoadError, PathFault};
+pub(crate) use room::Room;
+
+const CHART_YAML: &str = "Chart.yaml";
 
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// Why files are no chart. With its causes, joined by `: `, the text is Helm's where Helm refuses too.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LoadError {
-    /// A limit is exceeded.
-    #[error(transparent)]
-    Limit(#[from] LimitExceeded),
-    /// A path that no file of a chart may have.
-    #[error("{path:?} is no path of a chart's file")]
-    Path {
-        /// The path.
-        path: String,
-        /// What is wrong with it.
-        #[source]
-        fault: PathFault,
-    },
-    /// A symbolic link. Helm follows them; here a chart consists of its own files.
-    #[error(
-        "{0:?} is a symbolic link, which a chart must not contain: put the file itself there or list it in .helmignore"
-    )]
-    Symlink(String),
-    /// `.helmignore` cannot be read.
-    #[error("cannot load .helmignore")]
-    Ignore(#[source] InvalidRule),
-    /// There is no Chart.yaml.
-    #[error("Chart.yaml file is missing")]
-    NoChartYaml,
-    /// A file is not YAML.
-    #[error("cannot load {file}: error converting YAML to JSON")]
-    Yaml {
-        /// Chart.yaml, Chart.lock, requirements.yaml or requirements.lock.
-        file: &'static str,
-        /// What is wrong.
-        #[source]
-        source: ReadError,
-    },
-    /// Chart.yaml or requirements.yaml has a field of the wrong type.
-    #[error("cannot load {file}")]
-    Metadata {
-        /// The file.
-        file: &'static str,
-        /// What is wrong.
-        #[source]
-        source: WrongType,
-    },
-    /// values.yaml cannot be read.
-    #[error("cannot load values.yaml")]
-    Values(#[source] ValuesError),
-    /// Chart.yaml breaks a rule.
-    #[error(transparent)]
-    Invalid(#[from] InvalidMetadata),
-    /// A dependency in `charts/` is no chart.
-    #[error("error unpacking subchart {name} in {chart}")]
-    Dependency {
-        /// Its folder.
-        name: String,
-        /// The chart that contains it.
-        chart: String,
-        /// What is wrong with it.
-        #[source]
-        source: Box<LoadError>,
-    },
-    /// A packed dependency cannot be unpacked.
-    #[error(transparent)]
-    Archive(#[from] ArchiveError),
-}
-
-/// What is wrong with a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PathFault {
-    /// It is empty or has an empty part.
-    #[error("it is empty, absolute or has an empty part")]
-    Empty,
-    /// It has a part `.` or `..`.
-    #[error("it has a part \".\" or \"..\"")]
-    Dots,
-    /// It has a backslash or a control character.
-    #[error("it has a backslash or a control character")]
-    Character,
-    /// Two files have it.
-    #[error("the chart has two files of this path")]
-    Twice,
-}
 
 /// Paths and contents.
 pub(crate) type Files = Vec<(String, Arc<[u8]>)>;
@@ -126,21 +50,80 @@ impl Chart {
     /// ```
     pub fn load(source: impl IntoIterator<Item = SourceFile>, limits: &Limits) -> Result<Self, LoadError> {
         let source = checked(source, limits)?;
-        let rules = source.iter().find(|file| file.path == ignore::FILE_NAME);
-        let rules = rules.map(|file| String::from_utf8_lossy(&file.bytes)).unwrap_or_default();
-        let rules = Rules::parse(&rules).map_err(LoadError::Ignore)?;
-        let mut files = Files::new();
-        for file in source {
-            if rules.ignores(&file.path) {
-                continue;
-            }
-            if file.mode == Mode::Symlink {
-                return Err(LoadError::Symlink(file.path));
-            }
-            let bytes = file.bytes.strip_prefix(BYTE_ORDER_MARK).map_or(file.bytes.clone(), Arc::from);
-            files.push((file.path, bytes));
+        let is_chart_yaml = |file: &&SourceFile| file.path == CHART_YAML && file.mode == Mode::File;
+        // As Helm does, before the rules of .helmignore are read.
+        if let Some(chart_yaml) = source.iter().find(is_chart_yaml) {
+            detect_version(&chart_yaml.bytes)?;
         }
-        load_files(files, &mut Room { limits, left: *limits }, limits.nesting)
+        load_checked(kept(source)?, Room::new(limits))
+    }
+
+    /// Like [`Chart::load`], any `apiVersion` being taken: `helm lint` loads charts so.
+    ///
+    /// # Errors
+    /// As [`Chart::load`], but for [`LoadError::UnsupportedVersion`] and [`LoadError::Version3`].
+    pub fn load_any_version(
+        source: impl IntoIterator<Item = SourceFile>,
+        limits: &Limits,
+    ) -> Result<Self, LoadError> {
+        load_checked(kept(checked(source, limits)?)?, Room::new(limits))
+    }
+
+    /// Makes a chart of a .tgz, as `helm package` makes it: the files lie in one folder, whose name is of no matter.
+    ///
+    /// Refused, as by Helm, are paths that lead out of the folder. Refused too, other than by Helm, are links, devices
+    /// and sparse files, and what exceeds `limits`. Only what is kept is in memory.
+    ///
+    /// # Errors
+    /// If the bytes are no archive, a broken one, or no chart.
+    pub fn load_archive(archive: &[u8], limits: &Limits) -> Result<Self, LoadError> {
+        let mut room = Room::new(limits);
+        let files = archive::unpack(archive, &mut room).map_err(|error| match error {
+            ArchiveError::NotGzip => LoadError::NotGzip,
+            error => LoadError::UnreadableArchive(error),
+        })?;
+        let chart_yaml = files.iter().find(|(path, _)| path == CHART_YAML);
+        detect_version(&chart_yaml.ok_or(LoadError::NoChartYamlInArchive)?.1)?;
+        load_checked(files, room)
+    }
+}
+
+/// The files that `.helmignore` keeps.
+fn kept(source: Vec<SourceFile>) -> Result<Files, LoadError> {
+    let rules = source.iter().find(|file| file.path == ignore::FILE_NAME);
+    let rules = rules.map(|file| file.bytes.as_ref()).unwrap_or_default();
+    let rules = IgnoreRules::parse(rules).map_err(LoadError::Ignore)?;
+    let mut files = Files::new();
+    for file in source {
+        if rules.ignores_file(&file.path) {
+            continue;
+        }
+        if file.mode == Mode::Symlink {
+            return Err(LoadError::Symlink(file.path));
+        }
+        let bytes = file.bytes.strip_prefix(BYTE_ORDER_MARK).map_or(file.bytes.clone(), Arc::from);
+        files.push((file.path, bytes));
+    }
+    Ok(files)
+}
+
+/// Makes the outermost chart.
+fn load_checked(files: Files, mut room: Room<'_>) -> Result<Chart, LoadError> {
+    let nesting = room.limits.nesting;
+    let mut chart = load_files(files, &mut room, nesting)?;
+    chart.warnings = room.warnings;
+    Ok(chart)
+}
+
+/// Refuses a chart of an unknown `apiVersion`. Helm asks only about the outermost chart.
+fn detect_version(chart_yaml: &[u8]) -> Result<(), LoadError> {
+    let value = read_yaml(CHART_YAML, chart_yaml)?;
+    let wrap = |source| LoadError::Metadata { file: CHART_YAML, source };
+    let fields = Fields::of("chartBase", "loader.chartBase", &value).map_err(wrap)?;
+    match fields.string("apiVersion").map_err(wrap)?.as_deref() {
+        None | Some("" | "v1" | "v2") => Ok(()),
+        Some("v3") => Err(LoadError::Version3),
+        Some(_) => Err(LoadError::UnsupportedVersion),
     }
 }
 
@@ -152,6 +135,9 @@ fn checked(
     let mut files: Vec<SourceFile> = Vec::new();
     let mut total = 0usize;
     for file in source {
+        if file.bytes.len() > limits.file_bytes {
+            return Err(LimitExceeded::FileBytes { path: file.path, most: limits.file_bytes }.into());
+        }
         total = total.saturating_add(file.bytes.len());
         if total > limits.total_bytes {
             return Err(LimitExceeded::TotalBytes(limits.total_bytes).into());
@@ -186,119 +172,148 @@ pub(crate) fn path_fault(path: &str) -> Option<PathFault> {
     }
 }
 
-/// What may still be unpacked: all archives of a chart share one limit.
-pub(crate) struct Room<'a> {
-    pub(crate) limits: &'a Limits,
-    pub(crate) left: Limits,
-}
-
-/// Makes a chart of files that are checked; `nesting` charts may still lie inside each other.
+/// Makes a chart of files that are checked, in Helm's order; `nesting` charts may still lie inside each other.
 fn load_files(files: Files, room: &mut Room<'_>, nesting: usize) -> Result<Chart, LoadError> {
     let Some(nesting) = nesting.checked_sub(1) else {
         return Err(LimitExceeded::Nesting(room.limits.nesting).into());
     };
-    let (metadata, rest) = take_metadata(files)?;
-    let mut chart = Chart {
-        metadata,
-        lock: None,
-        values: None,
-        schema: None,
-        templates: Vec::new(),
-        files: Vec::new(),
-        dependencies: Vec::new(),
-    };
-    let mut dependencies: BTreeMap<String, Files> = BTreeMap::new();
-    for (name, data) in rest {
-        if let Some(path) = name.strip_prefix("charts/").filter(|path| !path.ends_with(".prov")) {
-            let folder = path.split('/').next().unwrap_or(path);
-            dependencies.entry(folder.to_owned()).or_default().push((path.to_owned(), data));
-        } else {
-            add_file(&mut chart, ChartFile { name, data })?;
+    let mut parts = Parts::default();
+    for (_, data) in files.iter().filter(|(path, _)| path == CHART_YAML) {
+        parts.read_metadata(CHART_YAML, data)?;
+        let api_version = &mut parts.raw_metadata().api_version;
+        if api_version.is_empty() {
+            *api_version = "v1".to_owned();
         }
     }
-    chart.metadata = chart.metadata.validate()?;
-    for (folder, files) in dependencies {
-        if folder.starts_with(['_', '.']) {
-            continue;
+    for (name, data) in files.into_iter().filter(|(path, _)| path != CHART_YAML) {
+        parts.add(name, data, &mut room.warnings)?;
+    }
+    let metadata = parts.metadata.take().ok_or(LoadError::NoChartYaml)?.validate()?;
+    let folders = std::mem::take(&mut parts.folders);
+    let mut chart = Chart {
+        metadata,
+        lock: parts.lock,
+        values: parts.values,
+        schema: parts.schema,
+        templates: parts.templates,
+        files: parts.files,
+        dependencies: Vec::new(),
+        warnings: Vec::new(),
+    };
+    for (folder, files) in folders {
+        if !folder.starts_with(['_', '.']) {
+            let dependency = load_dependency(&chart, &folder, files, room, nesting)?;
+            chart.dependencies.push(dependency);
         }
-        let chart_name = chart.metadata.name.clone();
-        let wrap = |source| LoadError::Dependency {
-            name: folder.clone(),
-            chart: chart_name,
-            source: Box::new(source),
-        };
-        chart.dependencies.push(load_dependency(&folder, files, room, nesting).map_err(wrap)?);
     }
     Ok(chart)
 }
 
+/// What the files of a chart hold.
+#[derive(Default)]
+struct Parts {
+    metadata: Option<RawMetadata>,
+    lock: Option<Value>,
+    values: Option<Values>,
+    schema: Option<Arc<[u8]>>,
+    templates: Vec<ChartFile>,
+    files: Vec<ChartFile>,
+    /// What lies in `charts/`, by the first part of the path there.
+    folders: BTreeMap<String, Files>,
+}
+
+impl Parts {
+    fn raw_metadata(&mut self) -> &mut RawMetadata {
+        self.metadata.get_or_insert_default()
+    }
+
+    fn is_v1(&mut self) -> bool {
+        self.raw_metadata().api_version == "v1"
+    }
+
+    fn read_metadata(&mut self, file: &'static str, data: &[u8]) -> Result<(), LoadError> {
+        let value = read_yaml(file, data)?;
+        self.raw_metadata().read(&value).map_err(|source| LoadError::Metadata { file, source })
+    }
+
+    fn read_lock(&mut self, file: &'static str, data: &[u8]) -> Result<(), LoadError> {
+        let value = read_yaml(file, data)?;
+        self.lock = read_lock(&value).map_err(|source| LoadError::Lock { file, source })?;
+        Ok(())
+    }
+
+    /// Any file but Chart.yaml.
+    fn add(&mut self, name: String, data: Arc<[u8]>, warnings: &mut Vec<Warning>) -> Result<(), LoadError> {
+        match name.as_str() {
+            "Chart.lock" => self.read_lock("Chart.lock", &data)?,
+            "values.yaml" => self.values = Some(Values::from_slice(&data).map_err(LoadError::Values)?),
+            "values.schema.json" => self.schema = Some(data),
+            "requirements.yaml" => {
+                if !self.is_v1() {
+                    warnings.push(Warning::info(REQUIREMENTS_IN_V2));
+                }
+                self.read_metadata("requirements.yaml", &data)?;
+                if self.is_v1() {
+                    self.files.push(ChartFile { name, data });
+                }
+            }
+            "requirements.lock" => {
+                self.read_lock("requirements.lock", &data)?;
+                if self.is_v1() {
+                    self.files.push(ChartFile { name, data });
+                } else {
+                    warnings.push(Warning::info(LOCK_IN_V2));
+                }
+            }
+            path if path.starts_with("templates/") => self.templates.push(ChartFile { name, data }),
+            path => match path.strip_prefix("charts/") {
+                Some(path) if !path.ends_with(".prov") => {
+                    let folder = path.split('/').next().unwrap_or(path).to_owned();
+                    self.folders.entry(folder).or_default().push((path.to_owned(), data));
+                }
+                _ => self.files.push(ChartFile { name, data }),
+            },
+        }
+        Ok(())
+    }
+}
+
+const REQUIREMENTS_IN_V2: &str = "Warning: Dependencies are handled in Chart.yaml since apiVersion \"v2\". We recommend migrating dependencies to Chart.yaml.";
+
+const LOCK_IN_V2: &str = "Warning: Dependency locking is handled in Chart.lock since apiVersion \"v2\". We recommend migrating to Chart.lock.";
+
+/// The chart in a folder or an archive in `charts/` of `parent`.
 fn load_dependency(
+    parent: &Chart,
     folder: &str,
     files: Files,
     room: &mut Room<'_>,
     nesting: usize,
 ) -> Result<Chart, LoadError> {
+    let wrap = |source: LoadError| LoadError::Dependency {
+        name: folder.to_owned(),
+        chart: parent.name().to_owned(),
+        source: Box::new(source),
+    };
     if folder.ends_with(".tgz") {
-        // A folder of such a name holds no archive: its first file is tried as one, and fails.
-        let archive = files.first().map(|(_, data)| data.clone()).unwrap_or_default();
-        return load_files(archive::unpack(&archive, room)?, room, nesting);
+        let Some((path, archive)) = files.into_iter().next() else {
+            return Err(wrap(LoadError::NoChartYaml));
+        };
+        if path != folder {
+            return Err(LoadError::FolderAsArchive {
+                name: folder.to_owned(),
+                chart: parent.name().to_owned(),
+                found: path,
+            });
+        }
+        let files = archive::unpack(&archive, room).map_err(|error| wrap(error.into()))?;
+        return load_files(files, room, nesting).map_err(wrap);
     }
     // A file that lies directly in charts/ is no folder's.
     let below = |(path, data): (String, Arc<[u8]>)| Some((path.split_once('/')?.1.to_owned(), data));
-    load_files(files.into_iter().filter_map(below).collect(), room, nesting)
-}
-
-/// Chart.yaml, with requirements.yaml laid over it, and all other files.
-fn take_metadata(files: Files) -> Result<(Metadata, Files), LoadError> {
-    let find = |name: &str| files.iter().find(|(path, _)| path == name).map(|(_, data)| data);
-    let chart_yaml = find("Chart.yaml").ok_or(LoadError::NoChartYaml)?;
-    let wrap = |file| {
-        move |error| match error {
-            MetadataError::Invalid(invalid) => LoadError::Invalid(invalid),
-            MetadataError::WrongType(source) => LoadError::Metadata { file, source },
-        }
-    };
-    let mut metadata = Metadata::decode(&read_yaml("Chart.yaml", chart_yaml)?).map_err(wrap("Chart.yaml"))?;
-    if let Some(data) = find("requirements.yaml") {
-        let requirements = read_yaml("requirements.yaml", data)?;
-        metadata.update(&requirements).map_err(wrap("requirements.yaml"))?;
-    }
-    let rest = files.into_iter().filter(|(path, _)| path != "Chart.yaml").collect();
-    Ok((metadata, rest))
-}
-
-fn add_file(chart: &mut Chart, file: ChartFile) -> Result<(), LoadError> {
-    let v1 = chart.metadata.api_version == "v1";
-    match file.name.as_str() {
-        "Chart.lock" => chart.lock = Some(read_yaml("Chart.lock", &file.data)?),
-        "requirements.lock" => {
-            chart.lock = Some(read_yaml("requirements.lock", &file.data)?);
-            chart.files.extend(v1.then_some(file));
-        }
-        // Its content is in the metadata already.
-        "requirements.yaml" => chart.files.extend(v1.then_some(file)),
-        "values.yaml" => {
-            let text = utf8("values.yaml", &file.data)?;
-            chart.values = Some(Values::from_yaml(text).map_err(LoadError::Values)?);
-        }
-        "values.schema.json" => chart.schema = Some(file.data),
-        name if name.starts_with("templates/") => chart.templates.push(file),
-        _ => chart.files.push(file),
-    }
-    Ok(())
+    load_files(files.into_iter().filter_map(below).collect(), room, nesting).map_err(wrap)
 }
 
 fn read_yaml(file: &'static str, data: &[u8]) -> Result<Value, LoadError> {
     go_yaml::from_slice(data).map_err(|source| LoadError::Yaml { file, source })
-}
-
-fn utf8<'a>(file: &'static str, data: &'a [u8]) -> Result<&'a str, LoadError> {
-    match std::str::from_utf8(data) {
-        Ok(text) => Ok(text),
-        // go-yaml's reader has the words for it.
-        Err(_) => match read_yaml(file, data) {
-            Err(error) => Err(error),
-            Ok(_) => Ok(""),
-        },
-    }
 }

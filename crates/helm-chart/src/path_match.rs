@@ -9,92 +9,127 @@ pub struct BadPattern;
 /// `\` takes the next character as it is.
 ///
 /// # Errors
-/// If the pattern is malformed.
-pub(crate) fn matches(pattern: &str, name: &str) -> Result<bool, BadPattern> {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let name: Vec<char> = name.chars().collect();
-    validate(&pattern)?;
-    // The position after the last `*` and the place in the name that it was tried at: going back to the last star only
-    // keeps this quadratic.
-    let (mut p, mut n) = (0, 0);
-    let mut retry: Option<(usize, usize)> = None;
-    loop {
-        if p == pattern.len() && n == name.len() {
-            return Ok(true);
+/// If the pattern is malformed up to where the name stops matching; what follows is not looked at, as in Go.
+pub fn matches(pattern: &str, name: &str) -> Result<bool, BadPattern> {
+    let (mut pattern, mut name) = (pattern.as_bytes(), name.as_bytes());
+    'chunks: while !pattern.is_empty() {
+        let (after_star, chunk, rest) = next_chunk(pattern);
+        pattern = rest;
+        if after_star && chunk.is_empty() {
+            return Ok(!name.contains(&b'/'));
         }
-        if pattern.get(p) == Some(&'*') {
-            retry = Some((p + 1, n));
-            p += 1;
-            continue;
-        }
-        if let (true, Some(&character)) = (p < pattern.len(), name.get(n))
-            && let Some(next) = match_one(&pattern, p, character)
-        {
-            (p, n) = (next, n + 1);
-            continue;
-        }
-        match retry {
-            Some((after_star, tried)) if name.get(tried).is_some_and(|&skipped| skipped != '/') => {
-                retry = Some((after_star, tried + 1));
-                (p, n) = (after_star, tried + 1);
+        // The last chunk has to reach the end of the name.
+        let suffices = |left: &[u8]| left.is_empty() || !rest.is_empty();
+        // Each chunk takes the first place that it fits, which keeps this quadratic. Go tries every byte.
+        for start in 0..=name.len() {
+            if let Some(left) = match_chunk(chunk, &name[start..])?.filter(|left| suffices(left)) {
+                name = left;
+                continue 'chunks;
             }
-            _ => return Ok(false),
+            if !after_star || name.get(start) == Some(&b'/') {
+                break;
+            }
         }
+        return Ok(false);
     }
+    Ok(name.is_empty())
 }
 
-/// Matches one character against the term at `p`; the position after the term, if it matches.
-fn match_one(pattern: &[char], p: usize, character: char) -> Option<usize> {
-    match pattern[p] {
-        '?' => (character != '/').then_some(p + 1),
-        '[' => {
-            let (matched, end) = match_class(pattern, p + 1, character).ok()?;
-            matched.then_some(end)
+/// Whether stars come first, what follows them up to the next star, and the rest.
+fn next_chunk(pattern: &[u8]) -> (bool, &[u8], &[u8]) {
+    let stars = pattern.iter().take_while(|byte| **byte == b'*').count();
+    let pattern = &pattern[stars..];
+    let (mut position, mut in_class) = (0, false);
+    while position < pattern.len() {
+        match pattern[position] {
+            b'\\' => position += 1,
+            b'[' => in_class = true,
+            b']' => in_class = false,
+            b'*' if !in_class => break,
+            _ => {}
         }
-        '\\' => (pattern.get(p + 1) == Some(&character)).then_some(p + 2),
-        literal => (literal == character).then_some(p + 1),
+        position += 1;
     }
+    let (chunk, rest) = pattern.split_at(position.min(pattern.len()));
+    (stars > 0, chunk, rest)
 }
 
-/// Matches a character class whose `[` is just before `p`; whether it matches, and the position after its `]`.
-fn match_class(pattern: &[char], mut p: usize, character: char) -> Result<(bool, usize), BadPattern> {
-    let negated = pattern.get(p) == Some(&'^');
-    p += usize::from(negated);
+/// What is left of the name after the chunk, which has no stars; none if they differ.
+fn match_chunk<'a>(mut chunk: &[u8], name: &'a [u8]) -> Result<Option<&'a [u8]>, BadPattern> {
+    // None once the match has failed: the chunk is read to its end all the same, for its faults.
+    let mut left = Some(name);
+    while let [first, rest @ ..] = chunk {
+        left = left.filter(|left| !left.is_empty());
+        chunk = match first {
+            b'[' => {
+                let found = left.map(first_character);
+                let (matched, rest) = match_class(rest, found.map(|(character, _)| character))?;
+                left = left.zip(found).filter(|_| matched).map(|(left, (_, width))| &left[width..]);
+                rest
+            }
+            b'?' => {
+                left = left.filter(|left| left[0] != b'/').map(|left| &left[first_character(left).1..]);
+                rest
+            }
+            _ => {
+                let (literal, rest) = match (first, rest) {
+                    (b'\\', []) => return Err(BadPattern),
+                    (b'\\', [escaped, rest @ ..]) => (escaped, rest),
+                    _ => (first, rest),
+                };
+                left = left.and_then(|left| left.strip_prefix(std::slice::from_ref(literal)));
+                rest
+            }
+        };
+    }
+    Ok(left)
+}
+
+/// Matches a class whose `[` is just before `class`; whether it matches, and what follows its `]`.
+fn match_class(mut class: &[u8], character: Option<char>) -> Result<(bool, &[u8]), BadPattern> {
+    let negated = class.first() == Some(&b'^');
+    class = &class[usize::from(negated)..];
     let (mut found, mut ranges) = (false, 0);
     loop {
-        if pattern.get(p) == Some(&']') && ranges > 0 {
-            return Ok((found != negated, p + 1));
+        if let ([b']', rest @ ..], 1..) = (class, ranges) {
+            return Ok((character.is_some() && found != negated, rest));
         }
-        let (low, after) = class_character(pattern, p)?;
-        p = after;
-        let mut high = low;
-        if pattern.get(p) == Some(&'-') {
-            (high, p) = class_character(pattern, p + 1)?;
-        }
-        found |= (low..=high).contains(&character);
+        let (low, rest) = class_character(class)?;
+        let (high, rest) = match rest {
+            [b'-', rest @ ..] => class_character(rest)?,
+            rest => (low, rest),
+        };
+        class = rest;
+        found |= character.is_some_and(|character| (low..=high).contains(&character));
         ranges += 1;
     }
 }
 
-fn class_character(pattern: &[char], p: usize) -> Result<(char, usize), BadPattern> {
-    match (pattern.get(p), pattern.get(p + 1)) {
-        (None | Some('-' | ']'), _) | (Some('\\'), None) => Err(BadPattern),
-        (Some('\\'), Some(&escaped)) => Ok((escaped, p + 2)),
-        (Some(&character), _) => Ok((character, p + 1)),
-    }
+/// A character of a class, and what follows it, which is never nothing.
+fn class_character(class: &[u8]) -> Result<(char, &[u8]), BadPattern> {
+    let class = match class {
+        [] | [b'-' | b']', ..] | [b'\\'] => return Err(BadPattern),
+        [b'\\', rest @ ..] => rest,
+        class => class,
+    };
+    let (character, width) = first_character(class);
+    let rest = &class[width..];
+    if rest.is_empty() { Err(BadPattern) } else { Ok((character, rest)) }
 }
 
-fn validate(pattern: &[char]) -> Result<(), BadPattern> {
-    let mut p = 0;
-    while p < pattern.len() {
-        p = match pattern[p] {
-            '[' => match_class(pattern, p + 1, '\0')?.1,
-            '\\' if p + 1 == pattern.len() => return Err(BadPattern),
-            '\\' => p + 2,
-            _ => p + 1,
-        };
-    }
-    Ok(())
+/// The first character and its width; a byte within a character is one of its own, as Go has it.
+fn first_character(text: &[u8]) -> (char, usize) {
+    let width = match text.first() {
+        Some(0xf0..) => 4,
+        Some(0xe0..) => 3,
+        Some(0xc0..) => 2,
+        _ => 1,
+    };
+    let character = text
+        .get(..width)
+        .and_then(|bytes| std::str::from_utf8(bytes).ok())
+        .and_then(|text| text.chars().next());
+    character.map_or((char::REPLACEMENT_CHARACTER, 1), |character| (character, width))
 }
 
 #[cfg(test)]
@@ -122,6 +157,11 @@ mod tests {
             ("a[", "ab", Err(BadPattern)),
             ("\\", "a", Err(BadPattern)),
             ("*x", "xxx", Ok(true)),
+            ("b*[", "abc", Ok(false)),
+            ("a*[", "abc", Err(BadPattern)),
+            ("*[^é]", "é", Ok(true)),
+            ("?", "é", Ok(true)),
+            ("é*", "éa", Ok(true)),
             ("", "", Ok(true)),
             ("templates/.?*", "templates/.DS_Store", Ok(true)),
             ("templates/.?*", "templates/a", Ok(false)),

@@ -6,8 +6,9 @@ use go_yaml::{ReadError, Value};
 
 use crate::decode::{WrongType, json_type};
 
-/// A table of values. Every number is a [`Value::Float`]: Helm reads YAML by way of JSON, so `{{ 1000000 }}` from
-/// values.yaml prints `1e+06`.
+/// A table of values. Every number of YAML or JSON is a [`Value::Float`], because Helm reads YAML by way of JSON:
+/// 1000000 from values.yaml prints as `1e+06`. A whole number of `--set` ([`Values::set`]) is a [`Value::Int`], and stays
+/// one up to the templates. What is made of a map ([`From`], [`TryFrom`]) counts as read from YAML.
 ///
 /// `Debug` shows no value: values may be secret.
 #[derive(Clone, Default, PartialEq)]
@@ -20,6 +21,9 @@ pub enum ValuesError {
     /// Not YAML.
     #[error("cannot unmarshal yaml document")]
     Yaml(#[source] UnreadableYaml),
+    /// A line begins with `---` and goes on otherwise than with a comment.
+    #[error("error reading yaml document: invalid Yaml document separator: {0}")]
+    Separator(String),
     /// A document is something other than a table.
     #[error("cannot unmarshal yaml document")]
     NotATable(#[source] WrongType),
@@ -41,9 +45,21 @@ impl Values {
     /// # Errors
     /// If a document is not YAML or not a table.
     pub fn from_yaml(text: &str) -> Result<Self, ValuesError> {
+        Self::from_slice(text.as_bytes())
+    }
+
+    /// Like [`Values::from_yaml`], for bytes that may not be UTF-8.
+    ///
+    /// # Errors
+    /// As [`Values::from_yaml`].
+    pub fn from_slice(text: &[u8]) -> Result<Self, ValuesError> {
         let mut values = Self::new();
-        for document in split_documents(text) {
-            let value = go_yaml::from_str(document).map_err(|error| ValuesError::Yaml(error.into()))?;
+        for document in (Documents { rest: text }) {
+            // Helm's reader ends every line, the last one too: `a: |` and a line `x` at the end of the file are "x\n".
+            let document: &[u8] = document?;
+            let ended = (!document.ends_with(b"\n")).then(|| [document, b"\n"].concat());
+            let value = go_yaml::from_slice(ended.as_deref().unwrap_or(document))
+                .map_err(|error| ValuesError::Yaml(error.into()))?;
             values = values.merged_with(Self::try_from(value).map_err(ValuesError::NotATable)?);
         }
         Ok(values)
@@ -64,6 +80,10 @@ impl Values {
     /// The top-level entries.
     pub fn into_map(self) -> BTreeMap<String, Value> {
         self.0
+    }
+
+    pub(crate) fn map_mut(&mut self) -> &mut BTreeMap<String, Value> {
+        &mut self.0
     }
 
     /// Whether there are none.
@@ -122,23 +142,36 @@ fn merge_maps(base: &mut BTreeMap<String, Value>, over: BTreeMap<String, Value>)
     }
 }
 
-/// Splits at lines that consist of `---`, as the reader of Kubernetes' tools does. A separator that begins the text
-/// stays with the document that follows it.
-fn split_documents(text: &str) -> Vec<&str> {
-    let mut documents = Vec::new();
-    let (mut start, mut position) = (0, 0);
-    for line in text.split_inclusive('\n') {
-        let separates = line.strip_prefix("---").is_some_and(|rest| rest.trim().is_empty());
-        if separates && position > start {
-            documents.push(&text[start..position]);
-            start = position + line.len();
+/// The documents between lines that begin with `---`, as the reader of Kubernetes' tools has them. A separator that
+/// begins the text stays with the document that follows it.
+struct Documents<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Documents<'a> {
+    type Item = Result<&'a [u8], ValuesError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let text = self.rest;
+        let mut position = 0;
+        for line in text.split_inclusive(|byte| *byte == b'\n') {
+            if let Some(rest) = line.strip_prefix(b"---") {
+                let rest = String::from_utf8_lossy(rest);
+                let rest = rest.trim();
+                if !rest.is_empty() && !rest.starts_with('#') {
+                    self.rest = &[];
+                    return Some(Err(ValuesError::Separator(rest.to_owned())));
+                }
+                if position > 0 {
+                    self.rest = &text[position + line.len()..];
+                    return Some(Ok(&text[..position]));
+                }
+            }
+            position += line.len();
         }
-        position += line.len();
+        self.rest = &[];
+        (!text.is_empty()).then_some(Ok(text))
     }
-    if start < text.len() {
-        documents.push(&text[start..]);
-    }
-    documents
 }
 
 #[cfg(test)]
@@ -156,6 +189,15 @@ mod tests {
         assert_eq!((a.get("b"), a.get("d")), (Some(&Value::Null), Some(&Value::Float(2.0))));
         assert_eq!(values.as_map().get("count"), Some(&Value::Seq(vec![Value::Float(1e6)])));
         assert_eq!(format!("{values:?}"), "Values(2 keys)");
+    }
+
+    #[test]
+    fn the_last_line_counts_as_ended() {
+        let values = Values::from_yaml("a: |\n  x").unwrap();
+        assert_eq!(values.as_map().get("a").and_then(Value::as_str), Some("x\n"));
+        let error = Values::from_yaml("'").unwrap_err();
+        let cause = std::error::Error::source(&error).and_then(|cause| cause.source()).unwrap();
+        assert_eq!(cause.to_string(), "yaml: line 2: found unexpected end of stream");
     }
 
     #[test]
