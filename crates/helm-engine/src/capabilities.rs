@@ -16,7 +16,27 @@ impl Capabilities {
     pub fn new(kube_version: KubeVersion, api_versions: Vec<String>) -> Self {
         Self { kube_version, api_versions, helm_version: HelmVersion::reference() }
     }
+
+    /// What the reference Helm assumes when it asks no cluster: the Kubernetes that its client is of, and all API versions
+    /// that this client knows.
+    pub fn reference() -> Self {
+        let (major, minor) = REFERENCE_KUBE_VERSION;
+        let version = format!("v{major}.{minor}.0");
+        let kube_version = KubeVersion {
+            normalized: version.clone(),
+            version,
+            major: major.to_string(),
+            minor: minor.to_string(),
+        };
+        Self::new(kube_version, REFERENCE_API_VERSIONS.lines().map(str::to_owned).collect())
+    }
 }
+
+/// The Kubernetes that the reference Helm's client is of.
+const REFERENCE_KUBE_VERSION: (u32, u32) = (1, 37);
+
+/// The API versions that this client knows, in Helm's order, one a line.
+const REFERENCE_API_VERSIONS: &str = include_str!("capabilities/api_versions.txt");
 
 /// A Kubernetes version.
 #[derive(Clone, Debug, PartialEq, Eq)]

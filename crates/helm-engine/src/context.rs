@@ -10,10 +10,8 @@ use crate::capabilities::Capabilities;
 use crate::data::{from_yaml, table};
 use crate::files::Files;
 use crate::objects::CapabilitiesObject;
-use crate::release::{Operation, ReleaseOptions};
-
-/// Helm's map type; `printf "%T" .Values` shows it.
-const VALUES: Type = Type::Named("common.Values", &Type::ANY_MAP);
+use crate::release::Operation;
+use crate::values::{VALUES, table_at};
 
 /// The dot of one chart's templates, shared by all of them: what one sets, the next sees.
 pub(crate) struct Dot {
@@ -36,7 +34,7 @@ impl Dot {
 pub(crate) fn dots(
     chart: &Chart,
     values: &Values,
-    release: &ReleaseOptions,
+    release: &ReleaseFacts<'_>,
     capabilities: &Arc<Capabilities>,
 ) -> BTreeMap<String, Dot> {
     let shared = Shared {
@@ -47,6 +45,15 @@ pub(crate) fn dots(
     let values = table(VALUES, values.as_map());
     add(chart, chart.name().to_owned(), true, values, &shared, &mut dots);
     dots
+}
+
+/// `.Release`.
+pub(crate) struct ReleaseFacts<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) namespace: &'a str,
+    pub(crate) revision: u32,
+    /// None while a chart is linted: then it is neither installed nor upgraded.
+    pub(crate) operation: Option<Operation>,
 }
 
 struct Shared {
@@ -74,8 +81,8 @@ fn add(
     map.insert("Subcharts", subcharts.clone());
     for dependency in &chart.dependencies {
         let name = dependency.name();
-        // The same map, not a copy: what the dependency's templates set, the parent's see.
-        let own = values.get(name).and_then(|value| value.as_map()).unwrap_or_else(|| Map::typed(VALUES));
+        // Not a copy: what the dependency's templates set, the parent's see.
+        let own = table_at(&values, name).unwrap_or_else(|_| Map::typed(VALUES));
         let path = format!("{path}/charts/{name}");
         subcharts.insert(name, add(dependency, path, false, own, shared, dots));
     }
@@ -84,12 +91,12 @@ fn add(
     map
 }
 
-fn release_table(release: &ReleaseOptions) -> Map {
+fn release_table(release: &ReleaseFacts<'_>) -> Map {
     let map = Map::new();
-    map.insert("Name", release.name.as_str());
-    map.insert("Namespace", release.namespace.as_str());
-    map.insert("IsUpgrade", release.operation == Operation::Upgrade);
-    map.insert("IsInstall", release.operation == Operation::Install);
+    map.insert("Name", release.name);
+    map.insert("Namespace", release.namespace);
+    map.insert("IsUpgrade", release.operation == Some(Operation::Upgrade));
+    map.insert("IsInstall", release.operation == Some(Operation::Install));
     map.insert("Revision", Value::Int(release.revision.into()));
     map.insert("Service", "Helm");
     map

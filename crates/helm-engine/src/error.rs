@@ -1,7 +1,7 @@
 //! Why a chart could not be rendered, in Helm's words.
 
 use go_template::ErrorKind;
-use helm_chart::CoalesceError;
+use helm_chart::{CoalesceError, SchemaError};
 
 use crate::manifest::ManifestError;
 
@@ -24,6 +24,9 @@ pub enum RenderError {
     /// The values do not fit the chart.
     #[error(transparent)]
     Values(#[from] CoalesceError),
+    /// The values do not fit the charts' schemas.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
     /// The chart is for other versions of Kubernetes.
     #[error("chart requires kubeVersion: {range} which is incompatible with Kubernetes {version}")]
     KubeVersion {
@@ -60,6 +63,9 @@ pub enum RenderError {
         /// Which budget, and where.
         text: String,
     },
+    /// The templates print more objects than anybody installs.
+    #[error("rendering was stopped: the templates print more than {0} objects")]
+    TooManyObjects(usize),
     /// A template asks for the time or for randomness, and the host gives none.
     #[error("{template} asks for {thing}, which this render has none of")]
     NotGiven {

@@ -11,6 +11,7 @@
 //!
 //! A render blocks; call it where blocking is allowed.
 
+mod cache;
 mod capabilities;
 mod context;
 mod data;
@@ -19,21 +20,26 @@ mod error;
 mod files;
 mod functions;
 mod glob;
+mod lint;
 mod loaded;
 mod manifest;
 mod objects;
 mod order;
 mod pretty;
 mod release;
+mod shape;
 mod toml;
+mod values;
 mod yaml;
 
+pub use cache::{CacheLimits, ChartCache};
 pub use capabilities::{Capabilities, HelmVersion, InvalidKubeVersion, KubeVersion};
 pub use error::RenderError;
 pub use functions::functions;
+pub use lint::{LintMessage, LintOptions, LintSource, Linted, Severity, lint};
 pub use loaded::LoadedChart;
-pub use manifest::{HOOK, HeadError, Hook, Manifest, ManifestError, parse_manifest, split_documents};
+pub use manifest::{HOOK, HeadError, Hook, Manifest, ManifestError, Printed, parse_manifest, split_documents};
 pub use order::{KindOrder, sort_by_kind};
 pub use release::{
-    Budgets, Clock, Host, Lookup, LookupError, NoLookup, Operation, Random, ReleaseOptions, Rendered,
+    Budgets, Clock, Dns, Host, Lookup, LookupError, Mode, NoLookup, Operation, Random, ReleaseOptions, Rendered,
 };

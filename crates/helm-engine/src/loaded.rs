@@ -5,14 +5,17 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use go_template::{Changed, Executor, Limits, MissingKey, Options, TemplateSet};
-use helm_chart::{Chart, ChartFile, Values, coalesce_values, is_compatible_range, process_dependencies};
+use helm_chart::{
+    Chart, ChartFile, SchemaCache, Values, Warning, coalesce_values, is_compatible_range,
+    process_dependencies,
+};
 
 use crate::capabilities::Capabilities;
-use crate::context::{Dot, dots};
+use crate::context::{Dot, ReleaseFacts, dots};
 use crate::error::{RenderError, exec_error, parse_error};
-use crate::functions::{self, Asked, SET_NAME, without_no_value};
-use crate::manifest::{combined, sort_files};
-use crate::release::{Host, ReleaseOptions, Rendered};
+use crate::functions::{self, Observed, SET_NAME, without_no_value};
+use crate::manifest::{Sorted, combined, sort_files};
+use crate::release::{Host, Mode, ReleaseOptions, Rendered};
 
 /// How many sets of templates a chart keeps parsed: one for each combination of dependencies that values enabled.
 const KEPT_SETS: usize = 8;
@@ -26,6 +29,7 @@ const NOTES: &str = "NOTES.txt";
 #[derive(Debug)]
 pub struct LoadedChart {
     chart: Chart,
+    schemas: SchemaCache,
     sets: Mutex<Vec<(SetKey, Arc<TemplateSet>)>>,
 }
 
@@ -39,10 +43,18 @@ struct Template<'a> {
     file: &'a ChartFile,
 }
 
+/// What templates print.
+pub(crate) struct Outputs {
+    /// By the template's full path; partials print nothing.
+    pub(crate) files: BTreeMap<String, String>,
+    /// What `required` and `fail` have to say in lint mode.
+    pub(crate) warnings: Vec<Warning>,
+}
+
 impl LoadedChart {
     /// A chart to be rendered.
     pub fn new(chart: Chart) -> Self {
-        Self { chart, sets: Mutex::default() }
+        Self { chart, schemas: SchemaCache::default(), sets: Mutex::default() }
     }
 
     /// The chart.
@@ -96,26 +108,50 @@ impl LoadedChart {
         self.check_installable()?;
         let chart = process_dependencies(&self.chart, values).map_err(RenderError::Dependencies)?;
         let coalesced = coalesce_values(&chart, values)?;
+        if !host.skip_schema_validation {
+            self.schemas.validate(&chart, &coalesced.values)?;
+        }
         let (range, version) = (&chart.metadata.kube_version, &capabilities.kube_version);
         if !range.is_empty() && !is_compatible_range(range, &version.normalized) {
             return Err(RenderError::KubeVersion { range: range.clone(), version: version.version.clone() });
         }
-        let capabilities = Arc::new(capabilities.clone());
-        let mut files = on_own_stack(host, || {
-            // Declared first and so dropped last: what templates tied into circles hangs on the dots.
-            let mut changed = Changed::default();
-            let dots = dots(&chart, &coalesced.values, release, &capabilities);
-            self.render_files(&chart, &dots, host, &mut changed)
-        })?;
-        let notes = files.remove(&format!("{}/templates/{NOTES}", chart.name())).unwrap_or_default();
-        files.retain(|path, text| !path.ends_with(NOTES) && !text.trim().is_empty());
-        let (hooks, manifests) = sort_files(&files)?;
+        let ReleaseOptions { name, namespace, revision, operation } = release;
+        let facts = ReleaseFacts { name, namespace, revision: *revision, operation: Some(*operation) };
+        let outputs = self.outputs(&chart, &coalesced.values, &facts, capabilities, host)?;
+        let (mut files, mut warnings) = (outputs.files, coalesced.warnings);
+        warnings.extend(outputs.warnings);
+        let notes = take_notes(&mut files, chart.name(), host.subchart_notes);
+        let interrupted = || host.budgets.interrupt.as_ref().is_some_and(|interrupt| interrupt());
+        let Sorted { hooks, manifests, warnings: left_out } = sort_files(files, &interrupted)?;
+        warnings.extend(left_out);
         let manifest = combined(manifests.iter().map(|m| (m.path.as_str(), m.content.as_str())));
         let crds = chart.crds();
-        Ok(Rendered { manifests, hooks, notes, manifest, crds, chart, warnings: coalesced.warnings })
+        Ok(Rendered { manifests, hooks, notes, manifest, crds, chart, warnings })
     }
 
-    fn check_installable(&self) -> Result<(), RenderError> {
+    /// What the templates of `chart` print, which is this chart or what its values leave of it.
+    pub(crate) fn outputs(
+        &self,
+        chart: &Chart,
+        values: &Values,
+        release: &ReleaseFacts<'_>,
+        capabilities: &Capabilities,
+        host: &Host,
+    ) -> Result<Outputs, RenderError> {
+        let capabilities = Arc::new(capabilities.clone());
+        on_own_stack(host, || {
+            // Declared first and so dropped last: what templates tied into circles hangs on the dots.
+            let mut changed = Changed::default();
+            let dots = dots(chart, values, release, &capabilities);
+            self.render_files(chart, &dots, host, &mut changed)
+        })
+    }
+
+    /// Refuses a library chart, and one whose dependencies are not all in `charts/`. [`Self::render`] begins with this.
+    ///
+    /// # Errors
+    /// [`RenderError::NotInstallable`] and [`RenderError::MissingDependencies`].
+    pub fn check_installable(&self) -> Result<(), RenderError> {
         let metadata = &self.chart.metadata;
         if self.chart.is_library() {
             return Err(RenderError::NotInstallable(metadata.type_text.clone()));
@@ -133,19 +169,19 @@ impl LoadedChart {
         dots: &BTreeMap<String, Dot>,
         host: &Host,
         changed: &mut Changed,
-    ) -> Result<BTreeMap<String, String>, RenderError> {
-        let asked: Rc<Asked> = Rc::default();
-        let funcs = functions::table(host, &asked);
+    ) -> Result<Outputs, RenderError> {
+        let observed: Rc<Observed> = Rc::default();
+        let funcs = functions::table(host, &observed);
         let templates = templates(chart);
         let set = self.parsed(&templates, || funcs.names().map(str::to_owned).collect())?;
         let budgets = &host.budgets;
         let interrupt = budgets.interrupt.as_deref().map(|interrupt| interrupt as &dyn Fn() -> bool);
         let limits = Limits { steps: budgets.steps, depth: budgets.depth, output: budgets.output };
-        let options = Options { missing_key: MissingKey::Zero, limits, interrupt };
-        let mut executor = Executor::new(&set, &funcs, options);
-        let outputs = executed(&mut executor, &templates, dots, &asked);
+        let missing_key = if host.mode == Mode::Strict { MissingKey::Error } else { MissingKey::Zero };
+        let mut executor = Executor::new(&set, &funcs, Options { missing_key, limits, interrupt });
+        let files = executed(&mut executor, &templates, dots, &observed);
         *changed = executor.finish();
-        outputs
+        Ok(Outputs { files: files?, warnings: observed.take_warnings() })
     }
 
     /// The set of these templates, parsed now or earlier.
@@ -164,7 +200,8 @@ impl LoadedChart {
         }
         let mut set = TemplateSet::new(function_names()).named(SET_NAME);
         for template in templates {
-            set.parse(&template.name, &*template.file.data).map_err(|error| parse_error(&error))?;
+            set.parse_shared(&template.name, template.file.data.clone())
+                .map_err(|error| parse_error(&error))?;
         }
         let set = Arc::new(set);
         let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -176,22 +213,39 @@ impl LoadedChart {
     }
 }
 
+/// Takes the notes out: the chart's own, and after them, if wanted, those of its dependencies.
+fn take_notes(files: &mut BTreeMap<String, String>, chart: &str, of_dependencies: bool) -> String {
+    let own = files.remove(&format!("{chart}/templates/{NOTES}"));
+    let others = files.extract_if(.., |path, _| path.ends_with(NOTES)).map(|(_, text)| text);
+    let mut notes = own.unwrap_or_default();
+    for text in others.collect::<Vec<_>>().into_iter().filter(|_| of_dependencies) {
+        if !notes.is_empty() {
+            notes.push('\n');
+        }
+        notes.push_str(&text);
+    }
+    notes
+}
+
 /// The output of every template that is no partial, by its full path.
 fn executed(
     executor: &mut Executor<'_>,
     templates: &[Template<'_>],
     dots: &BTreeMap<String, Dot>,
-    asked: &Asked,
+    observed: &Observed,
 ) -> Result<BTreeMap<String, String>, RenderError> {
     let mut outputs = BTreeMap::new();
+    let mut output = Vec::new();
     for template in templates.iter().filter(|template| !is_partial(&template.file.name)) {
         let Some(dot) = dots.get(&template.chart_path) else { continue };
-        let output = executor.execute(&template.name, dot.for_template(&template.name));
-        if let Some(thing) = asked.in_vain() {
+        output.clear();
+        let result = executor.execute_into(&template.name, dot.for_template(&template.name), &mut output);
+        if let Some(thing) = observed.asked_in_vain() {
             return Err(RenderError::NotGiven { template: template.name.clone(), thing });
         }
-        let output = output.map_err(|error| exec_error(&error))?;
-        outputs.insert(template.name.clone(), without_no_value(&output).to_str().into_owned());
+        result.map_err(|error| exec_error(&error))?;
+        let text = String::from_utf8_lossy(&without_no_value(&output)).into_owned();
+        outputs.insert(template.name.clone(), text);
     }
     Ok(outputs)
 }

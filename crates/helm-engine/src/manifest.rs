@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use go_yaml::Value;
-use helm_chart::{Fields, WrongType};
+use helm_chart::{Fields, Warning, WrongType};
 
+use crate::error::RenderError;
 use crate::order::{KindOrder, sort_by_kind};
+use crate::shape::{Fault, Shape, Source, Struct, fault};
 
 /// A rendered object that is no hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +58,25 @@ pub struct ManifestError {
     /// What is wrong with its output.
     #[source]
     pub source: HeadError,
+    /// What all templates of the render printed; empty for a stored manifest.
+    pub printed: Printed,
+}
+
+/// What templates printed. It may hold secrets: `Debug` shows nothing of it.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Printed(String);
+
+impl Printed {
+    /// The text, each file below its path as in a manifest.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Printed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Printed({} bytes)", self.0.len())
+    }
 }
 
 /// Why a document's head cannot be read.
@@ -119,41 +140,114 @@ pub fn parse_manifest(text: &str) -> Result<Vec<Manifest>, ManifestError> {
     split_documents(text).into_iter().map(parse).collect()
 }
 
-/// Splits rendered files and sorts their objects for installing.
+/// What rendered files hold, in the order of installing.
+pub(crate) struct Sorted {
+    pub(crate) hooks: Vec<Hook>,
+    pub(crate) manifests: Vec<Manifest>,
+    /// What was left out.
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// Objects of one render, at most. Large public charts make some hundred.
+const MAX_OBJECTS: usize = 50_000;
+
+/// Splits rendered files and sorts their objects for installing. A small document may take long to read, by its aliases:
+/// `interrupted` is asked before each.
 pub(crate) fn sort_files(
-    files: &BTreeMap<String, String>,
-) -> Result<(Vec<Hook>, Vec<Manifest>), ManifestError> {
-    let (mut hooks, mut manifests) = (Vec::new(), Vec::new());
+    files: BTreeMap<String, String>,
+    interrupted: &dyn Fn() -> bool,
+) -> Result<Sorted, RenderError> {
+    let mut heads = heads(&files, interrupted)?.into_iter();
+    let (mut hooks, mut manifests, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
     for (path, text) in files {
-        for document in split_documents(text) {
-            let manifest = read(path, document)?;
-            match manifest.annotations.get(HOOK) {
-                None => manifests.push(manifest),
-                // Helm leaves out, with a word in its log, a hook for an event that it does not know.
-                Some(events) => hooks.extend(hook_events(events).map(|events| hook(events, &manifest))),
+        for content in contents(text) {
+            let Some(head) = heads.next() else { break };
+            let manifest = Manifest { path: path.clone(), content, ..head };
+            let Some(events) = manifest.annotations.get(HOOK) else {
+                manifests.push(manifest);
+                continue;
+            };
+            match hook_events(events) {
+                Some(events) => hooks.push(hook(events, &manifest)),
+                None => warnings.push(Warning::info("skipping unknown hooks").with("hookTypes", events)),
             }
         }
     }
     sort_by_kind(&mut hooks, KindOrder::Install, |hook| &hook.kind);
     sort_by_kind(&mut manifests, KindOrder::Install, |manifest| &manifest.kind);
-    Ok((hooks, manifests))
+    Ok(Sorted { hooks, manifests, warnings })
+}
+
+/// What is read of each document, in the order of the files and of the documents in them.
+fn heads(
+    files: &BTreeMap<String, String>,
+    interrupted: &dyn Fn() -> bool,
+) -> Result<Vec<Manifest>, RenderError> {
+    let mut heads = Vec::new();
+    for (path, text) in files {
+        for document in split_documents(text) {
+            if heads.len() == MAX_OBJECTS {
+                return Err(RenderError::TooManyObjects(MAX_OBJECTS));
+            }
+            if interrupted() {
+                return Err(RenderError::Budget {
+                    text: format!("interrupted while the objects of {path} were read"),
+                });
+            }
+            heads.push(
+                read_head(path, document)
+                    .map_err(|error| ManifestError { printed: printed(files), ..error })?,
+            );
+        }
+    }
+    Ok(heads)
+}
+
+/// The documents of a file. One that is all of the file, as most are, is not copied.
+fn contents(text: String) -> Vec<String> {
+    match split_documents(&text).as_slice() {
+        [document] if document.len() == text.len() => vec![text],
+        documents => documents.iter().map(|document| (*document).to_owned()).collect(),
+    }
+}
+
+/// All files, as Helm shows them when one of them cannot be read.
+fn printed(files: &BTreeMap<String, String>) -> Printed {
+    let files = files.iter().filter(|(_, text)| !text.trim().is_empty());
+    Printed(combined(files.map(|(path, text)| (path.as_str(), text.as_str()))))
 }
 
 fn read(path: &str, content: &str) -> Result<Manifest, ManifestError> {
-    let wrap = |source| ManifestError { path: path.to_owned(), source };
-    let value = go_yaml::from_str(content).map_err(|error| wrap(error.into()))?;
-    let mut manifest = head(&value).map_err(|error| wrap(error.into()))?;
-    path.clone_into(&mut manifest.path);
-    content.clone_into(&mut manifest.content);
-    Ok(manifest)
+    let head = read_head(path, content)?;
+    Ok(Manifest { path: path.to_owned(), content: content.to_owned(), ..head })
 }
+
+/// All but path and content.
+fn read_head(path: &str, content: &str) -> Result<Manifest, ManifestError> {
+    let wrap = |source| ManifestError { path: path.to_owned(), source, printed: Printed::default() };
+    let value = go_yaml::from_str(content).map_err(|error| wrap(error.into()))?;
+    head(&value).map_err(|error| wrap(error.into()))
+}
+
+static HEAD: Shape = Shape::Struct(&Struct {
+    name: "SimpleHead",
+    go_type: "util.SimpleHead",
+    fields: &[("apiVersion", Shape::Text), ("kind", Shape::Text), ("metadata", METADATA)],
+});
+
+const METADATA: Shape = Shape::Struct(&Struct {
+    name: "",
+    go_type: r#"struct { Name string "json:\"name\""; Annotations map[string]string "json:\"annotations\"" }"#,
+    fields: &[("name", Shape::Text), ("annotations", Shape::TextMap)],
+});
 
 /// The fields that Helm reads of every object, whatever else it holds.
 fn head(value: &Value) -> Result<Manifest, WrongType> {
+    if let Some(Fault::WrongType(wrong)) = fault(value, &HEAD, Source::Yaml) {
+        return Err(wrong);
+    }
     let fields = Fields::of("SimpleHead", "util.SimpleHead", value)?;
-    let metadata = fields.get("metadata").unwrap_or(&Value::Null);
-    let metadata =
-        Fields::of(".metadata", "struct { Name string; Annotations map[string]string }", metadata)?;
+    let metadata = Fields::of("", "", fields.get("metadata").unwrap_or(&Value::Null))?;
     Ok(Manifest {
         path: String::new(),
         content: String::new(),
@@ -195,8 +289,12 @@ fn words(text: &str) -> impl Iterator<Item = String> {
 }
 
 /// The manifest as Helm stores it in the record and prints it: each object below its template's path.
-pub(crate) fn combined<'a>(sources: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    sources.into_iter().map(|(path, content)| format!("---\n# Source: {path}\n{content}\n")).collect()
+pub(crate) fn combined<'a>(sources: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> String {
+    let parts = sources.flat_map(|(path, content)| ["---\n# Source: ", path, "\n", content, "\n"]);
+    // A manifest may be large: it is made in one piece.
+    let mut text = String::with_capacity(parts.clone().map(str::len).sum());
+    text.extend(parts);
+    text
 }
 
 #[cfg(test)]
@@ -239,7 +337,7 @@ mod tests {
             ("c/templates/u.yaml", hook("    helm.sh/hook: pre-dawn\n")),
         ];
         let files = files.map(|(path, text)| (path.to_owned(), text)).into();
-        let (hooks, manifests) = sort_files(&files).unwrap();
+        let Sorted { hooks, manifests, warnings } = sort_files(files, &|| false).unwrap();
         let manifests: Vec<_> = manifests.iter().map(|m| (m.kind.as_str(), m.name.as_str())).collect();
         assert_eq!(manifests, [("Service", "s"), ("Pod", "p")]);
         let [hook] = hooks.as_slice() else { panic!("{hooks:?}") };
@@ -248,14 +346,15 @@ mod tests {
             (["post-install".to_owned(), "test".to_owned()].as_slice(), -5)
         );
         assert_eq!(hook.delete_policies, ["hook-succeeded", "hook-failed"]);
+        let lines: Vec<_> = warnings.iter().map(Warning::log_line).collect();
+        assert_eq!(lines, ["level=INFO msg=\"skipping unknown hooks\" hookTypes=pre-dawn"]);
     }
 
     #[test]
     fn a_stored_manifest_gives_back_its_objects() {
-        let text = combined([
-            ("c/templates/a.yaml", "kind: A\nmetadata:\n  name: a\n"),
-            ("c/templates/b.yaml", "kind: B"),
-        ]);
+        let stored =
+            [("c/templates/a.yaml", "kind: A\nmetadata:\n  name: a\n"), ("c/templates/b.yaml", "kind: B")];
+        let text = combined(stored.into_iter());
         let objects = parse_manifest(&text).unwrap();
         let objects: Vec<_> =
             objects.iter().map(|m| (m.path.as_str(), m.kind.as_str(), m.name.as_str())).collect();
@@ -265,7 +364,10 @@ mod tests {
     #[test]
     fn says_which_template_printed_no_object() {
         let files = BTreeMap::from([("c/templates/a.yaml".to_owned(), "kind: [A]\n".to_owned())]);
-        let error = sort_files(&files).unwrap_err();
+        let error = sort_files(files, &|| false).map(drop).unwrap_err();
+        let RenderError::Manifest(error) = error else { panic!("{error}") };
         assert_eq!(error.to_string(), "YAML parse error on c/templates/a.yaml");
+        assert_eq!(error.printed.as_str(), "---\n# Source: c/templates/a.yaml\nkind: [A]\n\n");
+        assert!(!format!("{error:?}").contains("[A]"), "{error:?}");
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use go_yaml::Value;
-use helm_chart::{Chart, Crd};
+use helm_chart::{Chart, Crd, Warning};
 
 use crate::manifest::{Hook, Manifest};
 
@@ -74,9 +74,10 @@ pub struct Budgets {
 }
 
 impl Default for Budgets {
-    /// 50 million steps, 128 MiB, 1000 levels, no deadline.
+    /// 50 million steps, 128 MiB, 4000 levels, no deadline. With as many levels it is Helm's own limit of a thousand includes
+    /// inside each other that ends an endless `include`.
     fn default() -> Self {
-        Self { steps: 50_000_000, output: 128 << 20, depth: 1000, interrupt: None }
+        Self { steps: 50_000_000, output: 128 << 20, depth: 4000, interrupt: None }
     }
 }
 
@@ -96,7 +97,28 @@ pub type Clock = Arc<dyn Fn() -> (i64, u32) + Send + Sync>;
 /// Fills bytes at random, well enough for passwords and keys.
 pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
 
-/// What a render uses of the world around it.
+/// Finds the addresses of host names for the template function `getHostByName`.
+///
+/// Called on the thread of the render, which waits for the answer: give it a time-out.
+pub trait Dns: Send + Sync {
+    /// The addresses of a name as text; none if it has none or nothing answers.
+    fn addresses(&self, name: &str) -> Vec<String>;
+}
+
+/// How templates are run: Helm's engine has a switch for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Mode {
+    /// As `helm template` and `helm install` do: a value that is missing prints as nothing.
+    #[default]
+    Normal,
+    /// A value that is missing ends the render (`map has no entry for key "x"`).
+    Strict,
+    /// As `helm lint` does: `required` and `fail` give an empty text and a warning, `lookup` finds nothing.
+    Lint,
+}
+
+/// What a render uses of the world around it, and how it is done.
 #[derive(Clone)]
 pub struct Host {
     /// Answers `lookup`.
@@ -107,12 +129,29 @@ pub struct Host {
     pub clock: Option<Clock>,
     /// Feeds `randAlphaNum`, `genPrivateKey` and their like. Without one, a render that asks for randomness fails.
     pub random: Option<Random>,
+    /// Answers `getHostByName`. Without one, which is Helm's default, every name has the empty address.
+    pub dns: Option<Arc<dyn Dns>>,
+    /// How templates are run.
+    pub mode: Mode,
+    /// Whether values are not checked by values.schema.json (`--skip-schema-validation`).
+    pub skip_schema_validation: bool,
+    /// Whether the dependencies' NOTES.txt are rendered below the chart's own (`--render-subchart-notes`).
+    pub subchart_notes: bool,
 }
 
 impl Host {
-    /// A host with these look-ups, the default budgets, and neither time nor randomness.
+    /// A host with these look-ups, the default budgets, no name service, and neither time nor randomness.
     pub fn new(lookup: Arc<dyn Lookup>) -> Self {
-        Self { lookup, budgets: Budgets::default(), clock: None, random: None }
+        Self {
+            lookup,
+            budgets: Budgets::default(),
+            clock: None,
+            random: None,
+            dns: None,
+            mode: Mode::Normal,
+            skip_schema_validation: false,
+            subchart_notes: false,
+        }
     }
 }
 
@@ -129,9 +168,10 @@ impl Default for Host {
 pub struct Rendered {
     /// The objects that are no hooks, in the order of installing.
     pub manifests: Vec<Manifest>,
-    /// The hooks, by kind in the order of installing. An event's hooks run by weight, this order kept among equals.
+    /// The hooks, by kind in the order of installing. An event's hooks run by weight and, of equal weight, by name.
     pub hooks: Vec<Hook>,
-    /// NOTES.txt of the chart itself; empty if there is none.
+    /// NOTES.txt of the chart itself, and with [`Host::subchart_notes`] those of its dependencies, by path; empty if there
+    /// is none.
     pub notes: String,
     /// The objects' text as Helm stores it in the record and prints it.
     pub manifest: String,
@@ -139,8 +179,8 @@ pub struct Rendered {
     pub crds: Vec<Crd>,
     /// The chart as Helm stores it: without what the values disable, imported values put in.
     pub chart: Chart,
-    /// What Helm would have warned of.
-    pub warnings: Vec<String>,
+    /// What Helm would have logged.
+    pub warnings: Vec<Warning>,
 }
 
 impl Rendered {

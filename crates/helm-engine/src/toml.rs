@@ -9,12 +9,12 @@ use crate::yaml::printed;
 
 /// The functions by name.
 pub(crate) fn functions() -> Vec<(String, Func)> {
-    let to = Func::new(&[Type::Any], |exec, args| match to_toml(&args[0]) {
+    let to = Func::new(&[Type::Any], |exec, args| match to_toml(Marshal::within(exec, &args[0])?.0) {
         Err(error @ TomlError::Null) => Err(FuncError::message(error.to_string())),
         Err(error) => Ok(error.to_string().into()),
         Ok(text) => printed(exec, text),
     });
-    let must = Func::new(&[Type::Any], |exec, args| match to_toml(&args[0]) {
+    let must = Func::new(&[Type::Any], |exec, args| match to_toml(Marshal::within(exec, &args[0])?.0) {
         Err(error) => Err(FuncError::message(error.to_string())),
         Ok(text) => printed(exec, text),
     });

@@ -7,7 +7,7 @@ use go_template::{Executor, Func, FuncError, List, Map, Str, Type, Value};
 use go_yaml::WriteError;
 use go_yaml::json::{self, Style};
 use helm_chart::WrongType;
-use sprig::Marshal;
+use sprig::{Marshal, charge_read};
 
 use crate::data::from_yaml;
 use crate::pretty::to_yaml_pretty;
@@ -20,10 +20,13 @@ pub(crate) fn functions() -> Vec<(String, Func)> {
         ("toYamlPretty", lenient(to_yaml_pretty)),
         ("toJson", lenient(to_json)),
         ("mustToJson", strict(to_json)),
-        ("fromYaml", reader(|text| table(read_yaml(text)))),
-        ("fromYamlArray", reader(|text| list(read_yaml(text)))),
-        ("fromJson", reader(|text| table(read_json(text)))),
-        ("fromJsonArray", reader(|text| list(read_json(text)))),
+        (
+            "fromYaml",
+            reader(read_yaml, |read| table(not_null(read, go_yaml::Value::Map(Default::default())))),
+        ),
+        ("fromYamlArray", reader(read_yaml, |read| list(not_null(read, go_yaml::Value::Seq(Vec::new()))))),
+        ("fromJson", reader(read_json, table)),
+        ("fromJsonArray", reader(read_json, list)),
     ]
     .map(|(name, func)| (name.to_owned(), func))
     .into()
@@ -43,13 +46,17 @@ fn to_json(value: &Value) -> Result<String, WriteError> {
 }
 
 fn lenient(print: fn(&Value) -> Result<String, WriteError>) -> Func {
-    Func::new(&[Type::Any], move |exec, args| printed(exec, print(&args[0]).unwrap_or_default()))
+    Func::new(&[Type::Any], move |exec, args| {
+        let value = Marshal::within(exec, &args[0])?.0;
+        printed(exec, print(value).unwrap_or_default())
+    })
 }
 
 fn strict(print: fn(&Value) -> Result<String, WriteError>) -> Func {
-    Func::new(&[Type::Any], move |exec, args| match print(&args[0]) {
-        Ok(text) => printed(exec, text),
-        Err(error) => Err(FuncError::message(format!("error marshaling into JSON: {error}"))),
+    Func::new(&[Type::Any], move |exec, args| {
+        let value = Marshal::within(exec, &args[0])?.0;
+        let text = print(value).map_err(|error| format!("error marshaling into JSON: {error}"))?;
+        printed(exec, text)
     })
 }
 
@@ -60,25 +67,36 @@ pub(crate) fn printed(exec: &mut Executor<'_>, text: String) -> Result<Value, Fu
     Ok(text.into())
 }
 
-fn reader(read: fn(&Str) -> Value) -> Func {
+/// What is read, or why nothing is.
+type Read = Result<go_yaml::Value, String>;
+
+fn reader(read: fn(&Str) -> Read, made: fn(Read) -> Value) -> Func {
     Func::new(&[Type::String], move |exec, args| {
         let text = args[0].as_str().cloned().unwrap_or_default();
-        exec.charge_bytes(text.len() as u64)?;
         exec.charge(text.len() as u64 / 16)?;
-        Ok(read(&text))
+        let read = read(&text);
+        if let Ok(value) = &read {
+            charge_read(exec, value)?;
+        }
+        Ok(made(read))
     })
 }
 
-fn read_yaml(text: &Str) -> Result<go_yaml::Value, String> {
+fn read_yaml(text: &Str) -> Read {
     go_yaml::from_slice(text.as_bytes()).map_err(|error| format!("error converting YAML to JSON: {error}"))
 }
 
-fn read_json(text: &Str) -> Result<go_yaml::Value, String> {
+fn read_json(text: &Str) -> Read {
     json::from_slice(text).map_err(|error| error.to_string())
 }
 
+/// What is read, or of null the empty value: so it is with YAML; with JSON, null stays nil.
+fn not_null(read: Read, empty: go_yaml::Value) -> Read {
+    read.map(|value| if value.is_null() { empty } else { value })
+}
+
 /// A table, or one whose `Error` says why there is none.
-fn table(read: Result<go_yaml::Value, String>) -> Value {
+fn table(read: Read) -> Value {
     let error = match read.map(go_yaml::Value::with_float_numbers) {
         Ok(go_yaml::Value::Null) => return Value::Map(Map::nil(Type::ANY_MAP)),
         Ok(value @ go_yaml::Value::Map(_)) => return from_yaml(&value),
@@ -89,7 +107,7 @@ fn table(read: Result<go_yaml::Value, String>) -> Value {
 }
 
 /// A list, or one whose only item says why there is none.
-fn list(read: Result<go_yaml::Value, String>) -> Value {
+fn list(read: Read) -> Value {
     let error = match read.map(go_yaml::Value::with_float_numbers) {
         Ok(go_yaml::Value::Null) => return Value::List(List::nil(Type::ANY_LIST)),
         Ok(value @ go_yaml::Value::Seq(_)) => return from_yaml(&value),

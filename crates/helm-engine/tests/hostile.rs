@@ -97,7 +97,7 @@ fn paths_links_and_sizes_are_checked() {
     assert!(
         matches!(load(vec![link], Limits::default()), LoadError::Symlink(path) if path == "templates/a.yaml")
     );
-    let limits = Limits { files: 3, total_bytes: 100, path_bytes: 20, nesting: 2 };
+    let limits = Limits { files: 3, total_bytes: 100, path_bytes: 20, nesting: 2, ..Limits::default() };
     let cases: [(Vec<SourceFile>, &str); 4] = [
         ((0..3).map(|n| file(&format!("f{n}"), "")).collect(), "the chart has more than 3 files"),
         (vec![file("a", &"x".repeat(101))], "chart exceeds maximum decompressed size of 100 bytes"),

@@ -15,7 +15,9 @@ for values in cases/*/*.values.yaml; do
   common=(demo "$chart" --namespace space --values "$values")
   if "$helm" template "${common[@]}" --kube-version v1.36.0 "${flags[@]}" >"$case.out" 2>"$home/err"; then
     # Only `install` shows the notes, and it knows no flags for capabilities.
-    "$helm" install "${common[@]}" --dry-run=client 2>/dev/null | sed '1,/^NOTES:$/d' >"$case.notes" || true
+    notes=()
+    [[ " ${flags[*]} " == *" --render-subchart-notes "* ]] && notes=(--render-subchart-notes)
+    "$helm" install "${common[@]}" "${notes[@]}" --dry-run=client 2>/dev/null | sed '1,/^NOTES:$/d' >"$case.notes" || true
     [ -s "$case.notes" ] || rm -f "$case.notes"
   else
     rm -f "$case.out"

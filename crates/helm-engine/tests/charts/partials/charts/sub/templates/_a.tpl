@@ -1,0 +1,3 @@
+{{ define "everywhere" }}sub _a{{ end }}
+{{ define "sub-only" }}sub {{ .Chart.Name }}{{ end }}
+{{ define "lib-over" }}sub over lib{{ end }}

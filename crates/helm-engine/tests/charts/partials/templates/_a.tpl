@@ -1,0 +1,2 @@
+{{ define "everywhere" }}root _a{{ end }}
+{{ define "twice" }}first _a{{ end }}

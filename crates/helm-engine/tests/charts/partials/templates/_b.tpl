@@ -1,0 +1,2 @@
+{{ define "twice" }}second _b{{ end }}
+{{ define "in-b" }}b{{ end }}

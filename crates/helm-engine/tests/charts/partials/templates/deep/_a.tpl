@@ -1,0 +1,2 @@
+{{ define "everywhere" }}root deep/_a{{ end }}
+{{ define "blocked" }}redefined{{ end }}
