@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 
 pure="go-yaml go-template sprig helm-chart helm-engine helm-release image-policy manifest sealing"
 wire="api crds"
-shell="kube-apply service-kit"
+shell="kube-apply service-kit windlass"
 services="git-syncer image-scanner release-operator secrets-decryptor"
 outside="integration-tests beside-go"
 # What a pure crate must not know: runtimes, networks, clusters, databases, git, arguments, logs.

@@ -1,0 +1,5 @@
+{{- define "lib.data" -}}
+chart: {{ .Chart.Name }}
+{{ range $k, $v := .Values.extra }}{{ $k }}: {{ tpl $v $ }}
+{{ end }}
+{{- end -}}

@@ -1,0 +1,2 @@
+{{- define "sibling" }}beta's{{ end }}
+{{- define "block" }}beta's block{{ end }}

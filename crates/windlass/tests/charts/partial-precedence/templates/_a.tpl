@@ -1,0 +1,2 @@
+{{- define "twice" }}root _a{{ end }}
+{{- define "own" }}root{{ end }}

@@ -1,0 +1,2 @@
+{{- define "twice" }}root _b{{ end }}
+{{- define "empty" }}{{ end }}

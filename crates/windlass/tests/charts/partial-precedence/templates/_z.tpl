@@ -1,0 +1,2 @@
+{{- define "depth" }}shallow{{ end }}
+{{- block "block" . }}block body{{ end }}

@@ -1,0 +1,2 @@
+{{- define "twice" }}root sub/_a{{ end }}
+{{- define "depth" }}deeper{{ end }}

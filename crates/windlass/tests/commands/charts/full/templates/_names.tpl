@@ -1,0 +1,3 @@
+{{- define "full.name" -}}
+{{ .Release.Name }}-{{ .Chart.Name }}
+{{- end -}}
