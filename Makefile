@@ -70,6 +70,12 @@ bench-template: ## Compare the template engine with Go's: time and memory, in on
 	cargo build --release --locked -p beside-go --bin bench-template
 	@$(CARGO_TARGET_DIR)/release/bench-template $(CACHE)/oracle/bench
 
+.PHONY: bench-render
+bench-render: tools ## Compare windlass template with helm template, and our engine with Helm's: time and memory, in one run
+	cd integration-tests/oracle/helm && go build -trimpath -o $(CACHE)/oracle/bench-render ./cmd/bench
+	cargo build --release --locked -p windlass -p beside-go --bin windlass --bin bench-render
+	@$(CARGO_TARGET_DIR)/release/bench-render $(WINDLASS_TOOLS)/helm $(CACHE)/oracle/bench-render $(CACHE)/bench-render
+
 .PHONY: fuzz-template
 fuzz-template: ## Compare the template engine with Go's on random templates (SECONDS=3600 SEED=1)
 	cd integration-tests/oracle && go build -trimpath -o $(CACHE)/oracle/template ./cmd/template
@@ -80,9 +86,15 @@ fuzz-template: ## Compare the template engine with Go's on random templates (SEC
 	    --seconds $$(($(or $(SECONDS),3600) / 2)) --seed $(or $(SEED),1) $$mode || failed=1; \
 	done; test -z "$$failed"
 
+.PHONY: conformance
+conformance: tools ## Compare windlass template with the real helm's (CHARTS=folder of charts; without it, our own)
+	cargo build --release --locked -p windlass -p beside-go --bin windlass --bin conformance
+	@$(CARGO_TARGET_DIR)/release/conformance --helm $(WINDLASS_TOOLS)/helm --windlass $(CARGO_TARGET_DIR)/release/windlass \
+	  --keep $(CACHE)/conformance $(if $(CHARTS),--charts $(abspath $(CHARTS)))
+
 FUZZ := $(CACHE)/fuzz
 TARGET ?= evaluator
-FUZZ_DICTIONARY = $(wildcard integration-tests/fuzz/dictionaries/$(if $(filter yaml%,$(TARGET)),yaml,template).dict)
+FUZZ_DICTIONARY = $(wildcard integration-tests/fuzz/dictionaries/$(if $(filter yaml%,$(TARGET)),yaml,$(if $(filter evaluator lexer parser,$(TARGET)),template,$(TARGET))).dict)
 
 $(FUZZ)/bin/cargo-fuzz:
 	@echo "tools: building cargo-fuzz"

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::protocol::File;
+use super::protocol::{File, Request};
 
 /// The classes, by the names of their folders.
 pub(super) const CLASSES: [&str; 5] =
@@ -56,6 +56,11 @@ impl Case {
         };
         let files = cases.iter().flat_map(|case| case.files.iter().map(move |file| of(case, file))).collect();
         Case { name: "parse".to_owned(), files, data: json!({}) }
+    }
+
+    /// What loads it.
+    pub(super) fn load(&self) -> Request {
+        Request::Load { files: self.files.clone(), data: self.data.clone() }
     }
 
     /// How long the templates are.

@@ -6,7 +6,6 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context as _, bail};
 
-use super::cases::Case;
 use super::protocol::{Reply, Request};
 
 /// The two engines that are compared.
@@ -39,13 +38,13 @@ impl Programs {
         Ok(Programs { ours, go: go.to_owned() })
     }
 
-    /// A fresh process of each engine with the case's templates and data.
-    pub(super) fn start_both(&self, case: &Case) -> anyhow::Result<Pair<Process>> {
-        Ok(Pair { ours: self.start(Engine::Ours, case)?, go: self.start(Engine::Go, case)? })
+    /// A fresh process of each engine that has loaded what `load` says.
+    pub(super) fn start_both(&self, load: &Request) -> anyhow::Result<Pair<Process>> {
+        Ok(Pair { ours: self.start(Engine::Ours, load)?, go: self.start(Engine::Go, load)? })
     }
 
-    /// A fresh process with the case's templates and data.
-    pub(super) fn start(&self, engine: Engine, case: &Case) -> anyhow::Result<Process> {
+    /// A fresh process that has loaded what `load` says.
+    pub(super) fn start(&self, engine: Engine, load: &Request) -> anyhow::Result<Process> {
         let mut command = match engine {
             Engine::Ours => {
                 let mut command = Command::new(&self.ours);
@@ -62,7 +61,7 @@ impl Programs {
         let input = child.stdin.take().context("standard input was asked for")?;
         let output = BufReader::new(child.stdout.take().context("standard output was asked for")?);
         let mut process = Process { engine, child, input, output };
-        process.ask(&Request::Load { files: case.files.clone(), data: case.data.clone() })?;
+        process.ask(load)?;
         Ok(process)
     }
 }

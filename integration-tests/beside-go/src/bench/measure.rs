@@ -2,12 +2,11 @@
 
 use anyhow::ensure;
 
-use super::cases::Case;
 use super::child::{Engine, Pair, Process, Programs};
 use super::protocol::Request;
 
-/// Samples of each engine.
-const SAMPLES: usize = 200;
+/// Samples of each engine, as a rule.
+pub(super) const SAMPLES: usize = 200;
 
 /// A sample is of as many runs as take at least so long: much more than the clock of processor time is rough.
 const SAMPLE_NANOSECONDS: u64 = 4_000_000;
@@ -42,6 +41,12 @@ pub(super) struct Times {
 }
 
 impl Times {
+    /// Of these samples.
+    pub(super) fn new(mut samples: Vec<f64>) -> Self {
+        samples.sort_by(f64::total_cmp);
+        Self { sorted: samples }
+    }
+
     /// The sample in the middle.
     pub(super) fn median(&self) -> f64 {
         self.quantile(0.5)
@@ -61,31 +66,40 @@ impl Pair<Times> {
     }
 }
 
-/// Starts both engines with the case, and checks that they give the same output. Answers them and the output's length.
-pub(super) fn start(programs: &Programs, case: &Case) -> anyhow::Result<(Pair<Process>, usize)> {
-    let Pair { mut ours, mut go } = programs.start_both(case)?;
+/// Starts both engines with what `load` says, and checks that they give the same output. Answers them and the output's length.
+pub(super) fn start(
+    programs: &Programs,
+    name: &str,
+    load: &Request,
+) -> anyhow::Result<(Pair<Process>, usize)> {
+    let Pair { mut ours, mut go } = programs.start_both(load)?;
     let (our_output, go_output) = (ours.ask(&Request::Output)?.output, go.ask(&Request::Output)?.output);
-    let same = our_output.bytes().zip(go_output.bytes()).take_while(|(a, b)| a == b).count();
-    ensure!(
-        our_output == go_output,
-        "{}: the outputs differ from byte {same} on:\nours: {:?}\nGo:   {:?}",
-        case.name,
-        excerpt(&our_output, same),
-        excerpt(&go_output, same)
-    );
+    ensure_same(name, our_output.as_bytes(), go_output.as_bytes())?;
     Ok((Pair { ours, go }, our_output.len()))
 }
 
-fn excerpt(text: &str, from: usize) -> String {
-    let bytes = &text.as_bytes()[from.saturating_sub(20)..];
+/// Fails unless both outputs are the same.
+pub(super) fn ensure_same(name: &str, ours: &[u8], go: &[u8]) -> anyhow::Result<()> {
+    let same = ours.iter().zip(go).take_while(|(a, b)| a == b).count();
+    ensure!(
+        ours == go,
+        "{name}: the outputs differ from byte {same} on:\nours: {:?}\nGo:   {:?}",
+        excerpt(ours, same),
+        excerpt(go, same)
+    );
+    Ok(())
+}
+
+fn excerpt(text: &[u8], from: usize) -> String {
+    let bytes = &text[from.saturating_sub(20)..];
     String::from_utf8_lossy(&bytes[..bytes.len().min(80)]).into_owned()
 }
 
 /// Samples of both engines, taken in turn; who is first changes each time.
-pub(super) fn sample(engines: &mut Pair<Process>, work: Work) -> anyhow::Result<Pair<Times>> {
+pub(super) fn sample(engines: &mut Pair<Process>, work: Work, samples: usize) -> anyhow::Result<Pair<Times>> {
     let (our_runs, go_runs) = (runs(&mut engines.ours, work)?, runs(&mut engines.go, work)?);
-    let (mut ours, mut go) = (Vec::with_capacity(SAMPLES), Vec::with_capacity(SAMPLES));
-    for turn in 0..SAMPLES {
+    let (mut ours, mut go) = (Vec::with_capacity(samples), Vec::with_capacity(samples));
+    for turn in 0..samples {
         if turn % 2 == 0 {
             ours.push(time(&mut engines.ours, work, our_runs)?);
             go.push(time(&mut engines.go, work, go_runs)?);
@@ -94,11 +108,7 @@ pub(super) fn sample(engines: &mut Pair<Process>, work: Work) -> anyhow::Result<
             ours.push(time(&mut engines.ours, work, our_runs)?);
         }
     }
-    let sorted = |mut samples: Vec<f64>| {
-        samples.sort_by(f64::total_cmp);
-        Times { sorted: samples }
-    };
-    Ok(Pair { ours: sorted(ours), go: sorted(go) })
+    Ok(Pair { ours: Times::new(ours), go: Times::new(go) })
 }
 
 /// How many runs a sample takes; the runs until it is known warm the engine up.
@@ -117,15 +127,15 @@ fn time(engine: &mut Process, work: Work, runs: u32) -> anyhow::Result<f64> {
     Ok(engine.ask(&work.request(runs))?.nanoseconds as f64 / 1000.0 / f64::from(runs))
 }
 
-/// The peak of resident memory of fresh processes that execute the case again and again, in KiB: the one in the middle.
-pub(super) fn peaks(programs: &Programs, case: &Case) -> anyhow::Result<Pair<f64>> {
-    Ok(Pair { ours: peak(programs, Engine::Ours, case)?, go: peak(programs, Engine::Go, case)? })
+/// The peak of resident memory of fresh processes that execute again and again what `load` says, in KiB: the one in the middle.
+pub(super) fn peaks(programs: &Programs, load: &Request) -> anyhow::Result<Pair<f64>> {
+    Ok(Pair { ours: peak(programs, Engine::Ours, load)?, go: peak(programs, Engine::Go, load)? })
 }
 
-fn peak(programs: &Programs, engine: Engine, case: &Case) -> anyhow::Result<f64> {
+fn peak(programs: &Programs, engine: Engine, load: &Request) -> anyhow::Result<f64> {
     let mut peaks = Vec::with_capacity(PROCESSES);
     for _ in 0..PROCESSES {
-        let mut process = programs.start(engine, case)?;
+        let mut process = programs.start(engine, load)?;
         process.ask(&Request::Execute { times: RUNS })?;
         peaks.push(process.ask(&Request::Peak)?.kib as f64);
     }

@@ -1,5 +1,7 @@
 //! What the program that measures asks an engine: a request is one line of JSON, and so is its reply.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 /// A request to an engine.
@@ -12,6 +14,11 @@ pub(super) enum Request {
         files: Vec<File>,
         /// What they are executed with.
         data: serde_json::Value,
+    },
+    /// Load the chart in this folder and keep it. No answer but an error.
+    Chart {
+        /// The chart's folder.
+        folder: PathBuf,
     },
     /// Execute the files once, and answer their output.
     Output,

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::cases::{CLASSES, Case, SUB_TEMPLATES};
 use super::child::{Pair, Programs};
 use super::figures::Figure;
-use super::measure::{self, Times, Work};
+use super::measure::{self, SAMPLES, Times, Work};
 
 /// At least three times faster than Go per execution.
 const EXECUTE_BOUND: f64 = 0.333;
@@ -40,8 +40,8 @@ pub fn run(go: &Path) -> anyhow::Result<()> {
 fn execution(programs: &Programs, cases: &[Case], figures: &mut Vec<Figure>) -> anyhow::Result<()> {
     heading("Executing, microseconds of processor time: median (10 % to 90 % of samples)", "output, bytes");
     for case in cases {
-        let (mut engines, output) = measure::start(programs, case)?;
-        let times = measure::sample(&mut engines, Work::Execute)?;
+        let (mut engines, output) = measure::start(programs, &case.name, &case.load())?;
+        let times = measure::sample(&mut engines, Work::Execute, SAMPLES)?;
         row(&case.name, output, &times);
         figures.push(of_go(format!("{}-time", case.name), times.ratio(), EXECUTE_BOUND));
     }
@@ -51,7 +51,7 @@ fn execution(programs: &Programs, cases: &[Case], figures: &mut Vec<Figure>) -> 
 fn parsing(programs: &Programs, cases: &[Case], figures: &mut Vec<Figure>) -> anyhow::Result<()> {
     heading("Parsing the templates of all classes, microseconds of processor time", "templates, bytes");
     let case = Case::all(cases);
-    let times = measure::sample(&mut programs.start_both(&case)?, Work::Parse)?;
+    let times = measure::sample(&mut programs.start_both(&case.load())?, Work::Parse, SAMPLES)?;
     row(&case.name, case.template_bytes(), &times);
     figures.push(of_go("parse-time".to_owned(), times.ratio(), PARSE_BOUND));
     Ok(())
@@ -62,8 +62,8 @@ fn sub_templates(programs: &Programs, figures: &mut Vec<Figure>) -> anyhow::Resu
     let mut each = Vec::new();
     for count in SUB_TEMPLATES {
         let case = Case::of_sub_templates(count)?;
-        let (mut engines, output) = measure::start(programs, &case)?;
-        let times = measure::sample(&mut engines, Work::Execute)?;
+        let (mut engines, output) = measure::start(programs, &case.name, &case.load())?;
+        let times = measure::sample(&mut engines, Work::Execute, SAMPLES)?;
         row(&case.name, output, &times);
         let one = |times: &Times| times.median() / count as f64;
         each.push(Pair { ours: one(&times.ours), go: one(&times.go) });
@@ -83,10 +83,10 @@ fn sub_templates(programs: &Programs, figures: &mut Vec<Figure>) -> anyhow::Resu
 fn memory(programs: &Programs, cases: &[Case], figures: &mut Vec<Figure>) -> anyhow::Result<()> {
     println!("\nPeak of resident memory after 50 executions, KiB: whole (grown over an empty template)");
     println!("  {:<14} {:>20} {:>20} {:>8}", "", "ours", "Go", "ours/Go");
-    let empty = measure::peaks(programs, &Case::empty())?;
+    let empty = measure::peaks(programs, &Case::empty().load())?;
     println!("  {:<14} {:>20} {:>20}", "empty", empty.ours, empty.go);
     for case in cases {
-        let peaks = measure::peaks(programs, case)?;
+        let peaks = measure::peaks(programs, &case.load())?;
         let grown = Pair { ours: peaks.ours - empty.ours, go: peaks.go - empty.go };
         let ratio = grown.ours / grown.go;
         let cell = |whole: f64, grown: f64| format!("{whole} ({grown})");
@@ -97,16 +97,16 @@ fn memory(programs: &Programs, cases: &[Case], figures: &mut Vec<Figure>) -> any
     Ok(())
 }
 
-fn of_go(name: String, value: f64, bound: f64) -> Figure {
+pub(super) fn of_go(name: String, value: f64, bound: f64) -> Figure {
     Figure { name, value, unit: "of-go", bound }
 }
 
-fn heading(title: &str, size: &str) {
+pub(super) fn heading(title: &str, size: &str) {
     println!("\n{title}");
     println!("  {:<14} {size:>16} {:>26} {:>26} {:>8}", "", "ours", "Go", "ours/Go");
 }
 
-fn row(name: &str, size: usize, times: &Pair<Times>) {
+pub(super) fn row(name: &str, size: usize, times: &Pair<Times>) {
     let cell = |times: &Times| {
         format!("{:.1} ({:.1} to {:.1})", times.median(), times.quantile(0.1), times.quantile(0.9))
     };

@@ -1,14 +1,16 @@
-//! Our side: answers requests with go-template and the functions of helm-engine.
+//! Our side: answers requests with go-template and the functions of helm-engine, or with helm-engine itself.
 
 use std::io::{BufRead as _, Write as _};
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use go_template::{Executor, Funcs, List, Map, MissingKey, Options, TemplateSet, Value};
-use helm_engine::Host;
+use helm_chart::{Chart, Limits, Values};
+use helm_engine::{Capabilities, Host, KubeVersion, LoadedChart, Operation, ReleaseOptions};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 
+use super::chart_files;
 use super::protocol::{File, Reply, Request};
 
 /// Answers requests from standard input until it ends.
@@ -29,24 +31,23 @@ pub fn serve() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a `load` leaves.
+/// What was loaded last.
 #[derive(Default)]
-struct Loaded {
-    set: TemplateSet,
-    funcs: Funcs,
-    files: Vec<File>,
-    data: Value,
+enum Loaded {
+    #[default]
+    Nothing,
+    Templates(Templates),
+    Chart(Box<LoadedChart>),
 }
 
 impl Loaded {
     fn answer(&mut self, line: &str) -> anyhow::Result<Reply> {
         let mut reply = Reply::default();
         match serde_json::from_str(line)? {
-            Request::Load { files, data } => {
-                let funcs = helm_engine::functions(&Host::default());
-                let set = TemplateSet::new(funcs.names()).named("gotpl");
-                *self = Loaded { set, funcs, files, data: value(data) };
-                self.parse()?;
+            Request::Load { files, data } => *self = Loaded::Templates(Templates::new(files, data)?),
+            Request::Chart { folder } => {
+                let chart = Chart::load(chart_files::read(&folder)?, &Limits::default())?;
+                *self = Loaded::Chart(Box::new(LoadedChart::new(chart)));
             }
             Request::Output => {
                 reply.output = String::from_utf8(self.execute()?).context("the output is not UTF-8")?;
@@ -54,10 +55,52 @@ impl Loaded {
             Request::Execute { times } => {
                 reply.nanoseconds = timed(times, || self.execute().map(|_| ()))?;
             }
-            Request::Parse { times } => reply.nanoseconds = timed(times, || self.parse())?,
+            Request::Parse { times } => {
+                let Loaded::Templates(templates) = self else { bail!("there are no templates") };
+                reply.nanoseconds = timed(times, || templates.parse())?;
+            }
             Request::Peak => reply.kib = peak()?,
         }
         Ok(reply)
+    }
+
+    fn execute(&self) -> anyhow::Result<Vec<u8>> {
+        match self {
+            Loaded::Nothing => bail!("nothing is loaded"),
+            Loaded::Templates(templates) => templates.execute(),
+            Loaded::Chart(chart) => render(chart),
+        }
+    }
+}
+
+/// A chart's objects that are no hooks.
+fn render(chart: &LoadedChart) -> anyhow::Result<Vec<u8>> {
+    let release = ReleaseOptions {
+        name: "demo".into(),
+        namespace: "space".into(),
+        revision: 1,
+        operation: Operation::Install,
+    };
+    let capabilities = Capabilities::new(KubeVersion::parse("v1.36.0")?, vec!["v1".into()]);
+    let rendered = chart.render(&Values::new(), &release, &capabilities, &Host::default())?;
+    Ok(rendered.manifest.into_bytes())
+}
+
+/// Templates without a chart.
+struct Templates {
+    set: TemplateSet,
+    funcs: Funcs,
+    files: Vec<File>,
+    data: Value,
+}
+
+impl Templates {
+    fn new(files: Vec<File>, data: serde_json::Value) -> anyhow::Result<Self> {
+        let funcs = helm_engine::functions(&Host::default());
+        let set = TemplateSet::new(funcs.names()).named("gotpl");
+        let mut templates = Self { set, funcs, files, data: value(data) };
+        templates.parse()?;
+        Ok(templates)
     }
 
     /// Puts the files into the set, in place of what an earlier call put there.

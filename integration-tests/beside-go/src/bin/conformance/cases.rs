@@ -9,6 +9,7 @@ use anyhow::Context as _;
 pub(crate) struct Case {
     chart: String,
     values: String,
+    folder: PathBuf,
     arguments: Vec<OsString>,
 }
 
@@ -28,6 +29,11 @@ impl Case {
         &self.arguments
     }
 
+    /// Where it runs: paths in its flags are below this.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn new(root: &Path, chart: &Path, values: Option<&Path>, flags: &[String]) -> Self {
         let below = |path: &Path, root: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
         let mut arguments: Vec<OsString> = vec!["demo".into(), chart.into()];
@@ -40,13 +46,15 @@ impl Case {
             || "defaults".to_owned(),
             |values| below(values, if values.starts_with(chart) { chart } else { root }),
         );
-        Self { chart: below(chart, root), values, arguments }
+        Self { chart: below(chart, root), values, folder: root.to_owned(), arguments }
     }
 }
 
-/// The cases of the crate helm-engine, in its folder of tests: `charts/CHART` with `cases/CHART/CASE.values.yaml`, whose
-/// first line `# helm: FLAGS` holds flags.
-pub(crate) fn own(tests: &Path) -> anyhow::Result<Vec<Case>> {
+/// The cases of a crate: `tests/charts/CHART` with `tests/cases/CHART/CASE.values.yaml`, whose first line
+/// `# helm: FLAGS` holds flags.
+pub(crate) fn of_crate(root: &Path) -> anyhow::Result<Vec<Case>> {
+    let root = root.canonicalize().with_context(|| format!("there is no folder {}", root.display()))?;
+    let tests = root.join("tests");
     let mut cases = Vec::new();
     for folder in sorted(&tests.join("cases"))?.into_iter().filter(|path| path.is_dir()) {
         let name = folder.file_name().context("a folder has a name")?;
@@ -58,7 +66,7 @@ pub(crate) fn own(tests: &Path) -> anyhow::Result<Vec<Case>> {
                 let flags = flags.unwrap_or_default().split_whitespace();
                 let flags: Vec<String> =
                     ["--kube-version", "v1.36.0"].into_iter().chain(flags).map(str::to_owned).collect();
-                cases.push(Case::new(tests, &chart, Some(&values), &flags));
+                cases.push(Case::new(&root, &chart, Some(&values), &flags));
             }
         }
     }

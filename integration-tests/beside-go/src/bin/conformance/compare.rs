@@ -30,8 +30,8 @@ pub(crate) struct Outcome {
     pub(crate) ours: Output,
 }
 
-/// How often each program is run to see what it prints differently each time.
-const SAMPLES: usize = 4;
+/// Between two runs that are to show different times, if they show any.
+const TICK: Duration = Duration::from_millis(1100);
 
 /// Both programs.
 pub(crate) struct Programs {
@@ -51,7 +51,7 @@ impl Programs {
 
     /// Runs a case; if the outputs differ, often enough to know what may.
     pub(crate) fn check(&self, case: &Case) -> anyhow::Result<Outcome> {
-        let run = |program: &Path| process::template(program, case.arguments(), &self.home, self.deadline);
+        let run = |program: &Path| process::template(program, case, &self.home, self.deadline);
         let (helm, ours) = (run(&self.helm)?, run(&self.ours)?);
         let (class, difference) = match (helm.succeeded(), ours.succeeded()) {
             (true, false) => (Class::OnlyWeFail, None),
@@ -76,17 +76,20 @@ impl Programs {
             return Ok((alike, None));
         }
         let (mut helm, mut ours) = (vec![helm], vec![ours]);
-        for _ in 1..SAMPLES {
-            // What shows the time shows another one.
-            std::thread::sleep(Duration::from_millis(1100));
+        let mut difference = None;
+        for pause in [Duration::ZERO, TICK, TICK, TICK] {
+            std::thread::sleep(pause);
             helm.push(texts(&run(&self.helm)?));
             ours.push(texts(&run(&self.ours)?));
+            difference = (0..2).find_map(|part| {
+                let found = mask::difference(&parts(&helm, part), &parts(&ours, part))?;
+                Some(Difference { of: ["standard output", "standard error"][part], ..found })
+            });
+            if difference.is_none() {
+                break;
+            }
         }
-        let part = |samples: &[[String; 2]], part: usize| -> Vec<String> {
-            samples.iter().map(|texts| texts[part].clone()).collect()
-        };
-        let differs = |number| mask::difference(&part(&helm, number), &part(&ours, number));
-        Ok(match differs(0).or_else(|| differs(1)) {
+        Ok(match difference {
             None if succeeded => (Class::EqualMasked, None),
             None => (alike, None),
             difference => (Class::Different, difference),
@@ -99,9 +102,19 @@ fn texts(output: &Output) -> [String; 2] {
     [String::from_utf8_lossy(&output.stdout).into_owned(), stderr::comparable(&output.stderr)]
 }
 
+/// One of the two texts of each run.
+fn parts(runs: &[[String; 2]], part: usize) -> Vec<String> {
+    runs.iter().map(|texts| texts[part].clone()).collect()
+}
+
 fn code_difference(helm: &Output, ours: &Output) -> Option<Difference> {
     let text = |code: Option<i32>| {
-        code.map_or("ended by the time-out or the bound".to_owned(), |code| format!("exit code {code}"))
+        code.map_or("ended by the time-out or the bound".to_owned(), |code| code.to_string())
     };
-    (helm.code != ours.code).then(|| Difference { line: 0, helm: text(helm.code), ours: text(ours.code) })
+    (helm.code != ours.code).then(|| Difference {
+        of: "exit code",
+        line: 0,
+        helm: text(helm.code),
+        ours: text(ours.code),
+    })
 }

@@ -36,7 +36,7 @@ struct Args {
     /// Our windlass.
     #[arg(long)]
     windlass: PathBuf,
-    /// A folder of charts; without it, the charts of the crate helm-engine.
+    /// A folder of charts; without it, the charts of the crates helm-engine and windlass.
     #[arg(long)]
     charts: Option<PathBuf>,
     /// Only cases whose name contains this.
@@ -49,7 +49,7 @@ struct Args {
     #[arg(long, default_value_t = 2)]
     jobs: usize,
     /// Seconds that one process may take.
-    #[arg(long, default_value_t = 120)]
+    #[arg(long, default_value_t = 300)]
     seconds: u64,
 }
 
@@ -58,8 +58,10 @@ fn main() -> anyhow::Result<()> {
     let all = match &args.charts {
         Some(folder) => cases::in_folder(folder)?,
         None => {
-            let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/helm-engine/tests");
-            cases::own(&tests.canonicalize()?)?
+            let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates");
+            let mut all = cases::of_crate(&crates.join("helm-engine"))?;
+            all.extend(cases::of_crate(&crates.join("windlass"))?);
+            all
         }
     };
     let cases: Vec<Case> = all.into_iter().filter(|case| case.name().contains(&args.only)).collect();

@@ -12,6 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 /// The first place where two texts differ.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Difference {
+    /// Which text.
+    pub(crate) of: &'static str,
     /// Counted from 1; 0 for the whole.
     pub(crate) line: usize,
     pub(crate) helm: String,
@@ -21,12 +23,15 @@ pub(crate) struct Difference {
 impl Difference {
     fn at(line: usize, helm: Option<&str>, ours: Option<&str>) -> Self {
         let text = |line: Option<&str>| line.unwrap_or("(the text ends here)").to_owned();
-        Difference { line, helm: text(helm), ours: text(ours) }
+        Difference { of: "", line, helm: text(helm), ours: text(ours) }
     }
 }
 
 /// Words longer than this may vary in length: keys, signatures, and texts that hold them.
 const SHORT: usize = 64;
+
+const PEM_BEGIN: &str = "-----BEGIN ";
+const PEM_END: &str = "-----END ";
 
 /// Where the samples of ours are not what those of helm allow.
 pub(crate) fn difference(helm: &[String], ours: &[String]) -> Option<Difference> {
@@ -86,8 +91,8 @@ fn lines(text: &str) -> Vec<&str> {
     for line in text.split_inclusive('\n') {
         position += line.len();
         let content = line.trim();
-        in_block = (in_block || (content.starts_with("-----BEGIN ") && content.ends_with("-----")))
-            && !content.contains("-----END ");
+        in_block = (in_block || (content.starts_with(PEM_BEGIN) && content.ends_with("-----")))
+            && !content.contains(PEM_END);
         if !in_block {
             lines.push(text[start..position].strip_suffix('\n').unwrap_or(&text[start..position]));
             start = position;
@@ -153,15 +158,18 @@ fn line_fits(helm: &[String], ours: &[String]) -> bool {
 fn pem_heads(samples: &[String]) -> Option<String> {
     let head = |text: &String| text.split_once('\n').map(|(head, _)| head.to_owned());
     let heads: Option<Vec<String>> = samples.iter().map(head).collect();
-    heads.filter(|heads| all_equal(heads) && heads[0].contains("-----BEGIN ")).map(|heads| heads[0].clone())
+    heads.filter(|heads| all_equal(heads) && heads[0].contains(PEM_BEGIN)).map(|heads| heads[0].clone())
 }
 
 fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || "+/=_$.-".contains(c)
 }
 
-/// A line as words and what stands between them.
+/// A line as words, PEM blocks with escaped line breaks, and what stands between them.
 fn words(line: &str) -> Vec<String> {
+    if let Some((before, block, after)) = inline_pem(line) {
+        return [words(before), vec![block.to_owned()], words(after)].concat();
+    }
     let mut words: Vec<String> = Vec::new();
     let mut last = None;
     for c in line.chars() {
@@ -175,12 +183,31 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
+/// The first PEM block of a line, with what stands before and after it.
+fn inline_pem(line: &str) -> Option<(&str, &str, &str)> {
+    let start = line.find(PEM_BEGIN)?;
+    let last = start + line[start..].find(PEM_END)? + PEM_END.len();
+    let end = last + line[last..].find("-----")? + "-----".len();
+    Some((&line[..start], &line[start..end], &line[end..]))
+}
+
+/// The first words of PEM blocks, if they all are of one kind.
+fn pem_kind(samples: &[String]) -> Option<&str> {
+    let kind = |text: &String| text.strip_prefix(PEM_BEGIN)?.split_once("-----").map(|(kind, _)| kind.len());
+    let length = kind(&samples[0])?;
+    let first = samples[0].get(..PEM_BEGIN.len() + length)?;
+    samples.iter().all(|text| text.starts_with(first)).then_some(first)
+}
+
 fn word_fits(helm: &[String], ours: &[String]) -> bool {
     if all_equal(helm) {
         return all_equal(ours) && ours.first() == helm.first();
     }
     if ours.iter().all(|word| helm.contains(word)) {
         return true;
+    }
+    if let Some(kind) = pem_kind(helm) {
+        return pem_kind(ours) == Some(kind) && !all_equal(ours);
     }
     if let (Some(helm), Some(ours)) = (decoded(helm), decoded(ours)) {
         return difference(&helm, &ours).is_none();
@@ -259,6 +286,10 @@ mod tests {
             difference(&pair("KEY", "y: 1"), &pair("KEY", "y: 2").map(|text| text.replace("AA", "XX")))
                 .is_some()
         );
+        let inline = |samples: [String; 2]| samples.map(|text| format!("p: {text:?}\nq: 1\n"));
+        let changed = |text: String| text.replace("AA", "XX");
+        assert_eq!(difference(&inline(pair("KEY", "")), &inline(pair("KEY", "").map(changed))), None);
+        assert!(difference(&inline(pair("KEY", "")), &inline(pair("CSR", "").map(changed))).is_some());
         let coded = |samples: [String; 2]| samples.map(|text| format!("c: {}\n", STANDARD.encode(text)));
         let (helm, ours) =
             (coded(pair("KEY", "")), coded(pair("KEY", "").map(|text| text.replace("AA", "XX"))));

@@ -1,6 +1,5 @@
 //! One run of a program.
 
-use std::ffi::OsString;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,6 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+
+use crate::cases::Case;
 
 /// The most bytes that a program may print on either of its outputs.
 const MOST_OUTPUT: u64 = 256 << 20;
@@ -29,18 +30,18 @@ impl Output {
     }
 }
 
-/// Runs `program template ARGUMENTS` without any of the user's settings.
+/// Runs `program template` with the case's arguments, without any of the user's settings.
 pub(crate) fn template(
     program: &Path,
-    arguments: &[OsString],
+    case: &Case,
     home: &Path,
     deadline: Duration,
 ) -> anyhow::Result<Output> {
     let start = Instant::now();
     let mut child = Command::new(program)
         .arg("template")
-        .args(arguments)
-        .current_dir(home)
+        .args(case.arguments())
+        .current_dir(case.folder())
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
         .env("HOME", home)

@@ -61,7 +61,8 @@ impl Report {
         match (&outcome.difference, outcome.class) {
             (Some(difference), _) => {
                 println!(
-                    "  line {}\n    helm {}\n    ours {}",
+                    "  {}, line {}\n    helm {}\n    ours {}",
+                    difference.of,
                     difference.line,
                     cut(&difference.helm),
                     cut(&difference.ours)

@@ -5,7 +5,11 @@ use std::collections::BTreeSet;
 /// Begins the report of values that do not fit a schema.
 const SCHEMA: &str = "values don't meet the specifications of the schema(s)";
 
-/// The text, without what differs by design: of values that do not fit a schema, the headings and the set of pointers.
+/// Begins the reason why a schema's reference to another document cannot be followed: helm would ask the network.
+const REFERENCE: &str = "failing loading \"";
+
+/// The text, without what differs by design: of values that do not fit a schema, the headings and the set of pointers; of a
+/// reference that leads out of a schema, the reference.
 pub(crate) fn comparable(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     if text.contains(SCHEMA) { headings_and_pointers(&text) } else { text.into_owned() }
@@ -21,7 +25,8 @@ fn headings_and_pointers(text: &str) -> String {
             pointers.insert(fault.split_once("': ").map_or(fault, |(pointer, _)| pointer));
         } else if !line.starts_with([' ', '-']) {
             flush(&mut pointers, &mut result);
-            result.push_str(line);
+            let reference = line.strip_prefix(REFERENCE).and_then(|rest| rest.split_once("\": "));
+            result.push_str(reference.map_or(line, |(reference, _)| reference));
             result.push('\n');
         }
     }
@@ -51,5 +56,7 @@ mod tests {
              - at '/a'\n- at '/b'\ndb:\n- at ''\n\n"
         );
         assert_eq!(comparable(b"Error: x\n"), "Error: x\n");
+        let text = format!("Error: {SCHEMA}:\nweb:\nfailing loading \"http://a/b.json\": it is away\n");
+        assert_eq!(comparable(text.as_bytes()), format!("Error: {SCHEMA}:\nweb:\nhttp://a/b.json\n"));
     }
 }

@@ -167,7 +167,8 @@ fn shows_address(case: &Case, go: &str) -> bool {
     let function = case.data.contains("$func") || case.text.windows(6).any(|window| window == b"t_func");
     // In whatever base a verb has printed it.
     let long = |part: &str| part.len() >= 6 && part.bytes().any(|b| b.is_ascii_digit());
-    let shows = ["print", "html", "js", "urlquery", "cat", "quote", "toString", "join", "t_pair", "sortAlpha"];
+    let shows =
+        ["print", "html", "js", "urlquery", "cat", "quote", "toString", "join", "t_pair", "sortAlpha"];
     // Something else was made of the text, such as its checksum or another base.
     if (function || pointer) && shows.iter().any(|name| String::from_utf8_lossy(&case.text).contains(name)) {
         return true;

@@ -56,6 +56,9 @@ struct Arguments {
 
 const BATCH: usize = 256;
 
+/// How often Go is asked once more about a case that differs.
+const GO_AGAIN: usize = 10;
+
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     std::panic::set_hook(Box::new(|_| {}));
@@ -166,6 +169,15 @@ impl Fuzzer {
     }
 
     fn differs(&mut self, case: &Case, ours: &Outcome, go: &Outcome) -> anyhow::Result<()> {
+        // Go walks some maps in another order each time, and stops at another fault.
+        for _ in 0..GO_AGAIN {
+            if let Some(again) = self.go.run(case)?
+                && !matches!(explain::judge(case, ours, &again), explain::Verdict::Differs)
+            {
+                self.report.order_of_maps();
+                return Ok(());
+            }
+        }
         if !self.report.is_new(ours, go) {
             return Ok(());
         }
