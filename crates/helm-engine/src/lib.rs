@@ -38,8 +38,11 @@ pub use error::RenderError;
 pub use functions::functions;
 pub use lint::{LintMessage, LintOptions, LintSource, Linted, Severity, lint};
 pub use loaded::LoadedChart;
-pub use manifest::{HOOK, HeadError, Hook, Manifest, ManifestError, Printed, parse_manifest, split_documents};
+pub use manifest::{
+    HOOK, HeadError, Hook, Manifest, ManifestError, Printed, parse_manifest, split_documents,
+};
 pub use order::{KindOrder, sort_by_kind};
 pub use release::{
-    Budgets, Clock, Dns, Host, Lookup, LookupError, Mode, NoLookup, Operation, Random, ReleaseOptions, Rendered,
+    Budgets, Clock, Dns, Host, Lookup, LookupError, Mode, NoLookup, Operation, Random, ReleaseOptions,
+    Rendered,
 };

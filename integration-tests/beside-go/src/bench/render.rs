@@ -71,9 +71,9 @@ pub fn render(paths: &Paths) -> anyhow::Result<()> {
         peaks.push(Pair { ours, go });
     }
 
-    heading("Whole processes, peak of resident memory in KiB", "");
+    heading("Whole processes, peak of resident memory in KiB", "runs");
     for (class, peaks) in CLASSES.iter().zip(&peaks) {
-        row(class.name, 0, peaks);
+        row(class.name, class.runs, peaks);
         figures.push(of_go(format!("render-{}-memory", class.name), peaks.ratio(), MEMORY_BOUND));
     }
 
