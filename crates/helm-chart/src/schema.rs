@@ -120,17 +120,12 @@ impl SchemaCache {
         if !has_schema(chart) {
             return Ok(());
         }
-        let charts = on_own_stack(|| {
+        // The same thread, with a stack that fits the limit on levels.
+        let charts = stacker::grow(limits::STACK, || {
             let mut charts = Vec::new();
             self.collect(chart, &values.clone().into(), &mut charts);
             charts
         });
-        let no_thread = |error| ChartFault {
-            chart: chart.name().to_owned(),
-            text: format!("no thread for the check of the schema: {error}\n"),
-            pointers: Vec::new(),
-        };
-        let charts = charts.unwrap_or_else(|error| vec![no_thread(error)]);
         if charts.is_empty() { Ok(()) } else { Err(SchemaError { charts }) }
     }
 
@@ -183,15 +178,6 @@ impl SchemaCache {
 
 fn has_schema(chart: &Chart) -> bool {
     chart.schema.is_some() || chart.dependencies.iter().any(has_schema)
-}
-
-/// Runs `check` on a thread whose stack fits the limit on levels.
-fn on_own_stack<T: Send>(check: impl FnOnce() -> T + Send) -> std::io::Result<T> {
-    std::thread::scope(|scope| {
-        let builder = std::thread::Builder::new().name("values-schema".into()).stack_size(limits::STACK);
-        let thread = builder.spawn_scoped(scope, check)?;
-        thread.join().map_err(|panic| std::panic::resume_unwind(panic))
-    })
 }
 
 fn read(schema: &[u8]) -> Outcome {

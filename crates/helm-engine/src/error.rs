@@ -77,9 +77,6 @@ pub enum RenderError {
     /// A template printed something that is no object.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// The render's thread could not be started.
-    #[error("the render's thread could not be started")]
-    Thread(#[source] std::io::Error),
     /// A defect in this crate or below it.
     #[error("rendering template failed: {0}")]
     Defect(String),

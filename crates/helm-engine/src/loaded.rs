@@ -1,6 +1,7 @@
 //! A chart whose templates are parsed once and rendered often.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -64,7 +65,7 @@ impl LoadedChart {
 
     /// Renders the chart for a release, as `helm template` and `helm install` do.
     ///
-    /// Blocks, on a thread of its own whose stack fits the budget of depth.
+    /// Blocks, on a stack of its own that fits the budget of depth.
     ///
     /// # Errors
     /// See [`RenderError`].
@@ -277,19 +278,18 @@ fn is_partial(path: &str) -> bool {
     path.rsplit('/').next().unwrap_or(path).starts_with('_')
 }
 
-/// Runs `render` on a thread whose stack fits the budget of depth.
-fn on_own_stack<T: Send>(
+/// Runs `render` on a stack that fits the budget of depth. It is the same thread: another one would cost more than a small
+/// chart, and has a heap of its own that grows page by page.
+fn on_own_stack<T>(
     host: &Host,
-    render: impl FnOnce() -> Result<T, RenderError> + Send,
+    render: impl FnOnce() -> Result<T, RenderError>,
 ) -> Result<T, RenderError> {
     let stack = host.budgets.depth.saturating_mul(Limits::STACK_PER_LEVEL).saturating_add(EXTRA_STACK);
-    std::thread::scope(|scope| {
-        let builder = std::thread::Builder::new().name("helm-render".into()).stack_size(stack);
-        let thread = builder.spawn_scoped(scope, render).map_err(RenderError::Thread)?;
-        thread.join().unwrap_or_else(|panic| {
-            let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
-            Err(RenderError::Defect(message.unwrap_or_else(|| "a defect in the engine".to_owned())))
-        })
+    // What is broken off is dropped here and seen by nobody else.
+    let render = AssertUnwindSafe(|| stacker::grow(stack, render));
+    catch_unwind(render).unwrap_or_else(|panic| {
+        let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(RenderError::Defect(message.unwrap_or_else(|| "a defect in the engine".to_owned())))
     })
 }

@@ -269,7 +269,15 @@ fn push_lower(out: &mut Vec<u8>, kind: Word, word: &[u8], connector: char) {
     }
     for chunk in word.utf8_chunks() {
         for c in chunk.valid().chars() {
-            push(out, if is_connector(c) { connector } else { lower(c) });
+            push(
+                out,
+                match c {
+                    c if is_connector(c) => connector,
+                    c if is_upper(c) => lower(c),
+                    // A title-case letter stays.
+                    c => c,
+                },
+            );
         }
         chunk.invalid().iter().for_each(|_| push(out, char::REPLACEMENT_CHARACTER));
     }

@@ -92,6 +92,7 @@ pub(super) fn slice(item: &Slot, indexes: &[Slot]) -> Result<Value, FuncError> {
     Ok(match item {
         Value::String(text) => Value::String(Str::from(&text[range])),
         Value::Bytes(bytes) => Value::Bytes(Str::from(&bytes[range])),
+        Value::List(list) if list.is_nil() => Value::List(list),
         Value::List(list) => Value::List(List::typed(list.ty(), list.items()[range].to_vec())),
         other => other,
     })
