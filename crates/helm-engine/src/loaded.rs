@@ -280,10 +280,7 @@ fn is_partial(path: &str) -> bool {
 
 /// Runs `render` on a stack that fits the budget of depth. It is the same thread: another one would cost more than a small
 /// chart, and has a heap of its own that grows page by page.
-fn on_own_stack<T>(
-    host: &Host,
-    render: impl FnOnce() -> Result<T, RenderError>,
-) -> Result<T, RenderError> {
+fn on_own_stack<T>(host: &Host, render: impl FnOnce() -> Result<T, RenderError>) -> Result<T, RenderError> {
     let stack = host.budgets.depth.saturating_mul(Limits::STACK_PER_LEVEL).saturating_add(EXTRA_STACK);
     // What is broken off is dropped here and seen by nobody else.
     let render = AssertUnwindSafe(|| stacker::grow(stack, render));
