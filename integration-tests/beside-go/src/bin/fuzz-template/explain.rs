@@ -99,7 +99,10 @@ fn explain(case: &Case, ours: &Outcome, go: &Outcome) -> Option<&'static str> {
     if mentions(&["genSigned"]) && go_error.contains("doesn't match parent's PublicKey") {
         return Some("clock and randomness");
     }
-    if mentions(&["ate"]) && go_text.contains("29227702") {
+    let extreme = ["9223372036854775807", "9223372036854775808"];
+    if mentions(&["ate"])
+        && (go_text.contains("29227702") || extreme.iter().any(|n| mentions(&[*n]) || case.data.contains(*n)))
+    {
         return Some("dates whose seconds Go lets overflow");
     }
     if mentions(&["env", "getHostByName"]) && our_error.contains("not defined") {
