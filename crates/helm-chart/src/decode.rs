@@ -107,8 +107,8 @@ fn single_precision(number: f64) -> String {
     shortest.parse().map_or(shortest, go_float)
 }
 
-/// The type of a value as Go's JSON errors call it.
-pub(crate) fn json_type(value: &Value) -> &'static str {
+/// The type of a value as the errors of Go's `encoding/json` call it; for [`WrongType::found`].
+pub fn json_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "bool",

@@ -34,7 +34,7 @@ mod warning;
 pub use archive::{ArchiveError, NotAnArchive, expect_archive, unpack_archive};
 pub use chart::{Chart, ChartFile, Crd, Mode, SourceFile};
 pub use coalesce::{CoalesceError, Coalesced, coalesce_tables, coalesce_values};
-pub use decode::{Fields, WrongType};
+pub use decode::{Fields, WrongType, json_type};
 pub use dependencies::process_dependencies;
 pub use ignore::{IgnoreRules, InvalidRule};
 pub use limits::{LimitExceeded, Limits};

@@ -4,7 +4,7 @@
 //! first: hence the walk in the order of the keys.
 
 use go_yaml::Value;
-use helm_chart::WrongType;
+use helm_chart::{WrongType, json_type};
 
 /// A Go type that text is decoded into.
 pub(crate) enum Shape {
@@ -131,17 +131,5 @@ impl Shape {
             Self::List(go_type, _) => go_type,
             Self::Struct(of) => of.go_type,
         }
-    }
-}
-
-/// The type of a value as Go's JSON errors call it.
-pub(crate) fn json_type(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Int(_) | Value::Uint(_) | Value::Float(_) => "number",
-        Value::String(_) => "string",
-        Value::Seq(_) => "array",
-        Value::Map(_) => "object",
     }
 }
