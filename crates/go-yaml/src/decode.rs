@@ -352,6 +352,25 @@ struct UnsupportedKey {
     line: usize,
 }
 
+/// Whether this node is decoded as it stands, without fail, if those below it are.
+pub(crate) fn is_plain(document: &Document<'_>, node: &Node<'_>) -> bool {
+    if node.tag.is_some() {
+        return false;
+    }
+    let plain_key = |key: &usize| {
+        let key = &document.nodes[*key];
+        is_string(key) && !is_merge(key)
+    };
+    match &node.kind {
+        NodeKind::Alias { .. } => false,
+        NodeKind::Scalar { value, style: ScalarStyle::Plain } => {
+            !matches!(resolve(value, true), Resolved::Float(number) if !number.is_finite())
+        }
+        NodeKind::Scalar { .. } | NodeKind::Sequence { .. } => true,
+        NodeKind::Mapping { entries, .. } => entries.iter().all(|(key, _)| plain_key(key)),
+    }
+}
+
 /// A plain `<<`, or one with the tag that says so.
 pub(crate) fn is_merge(node: &Node<'_>) -> bool {
     match (&node.kind, node.tag.as_deref()) {

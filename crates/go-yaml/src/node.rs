@@ -108,6 +108,20 @@ impl<'a> Document<'a> {
             && matches!(root.kind, NodeKind::Scalar { style: ScalarStyle::Plain, .. })
     }
 
+    /// Whether [`Self::to_value`] cannot fail for this document or a part of it, and gives for each of its maps just the
+    /// entries that stand there. False means that it is not known: some node has a tag, is an alias, a `<<`, a key that is
+    /// no string, or a number that JSON may not express.
+    ///
+    /// ```
+    /// assert!(go_yaml::parse("a: [1, b]")?.is_plain());
+    /// assert!(!go_yaml::parse("a: .inf")?.is_plain());
+    /// # Ok::<(), go_yaml::ReadError>(())
+    /// ```
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.nodes.iter().all(|node| decode::is_plain(self, node))
+    }
+
     /// The document in the JSON model, aliases expanded and `<<` merged.
     ///
     /// As in go-yaml v2 a merge takes effect where it stands: it replaces keys before it, and keys after it replace

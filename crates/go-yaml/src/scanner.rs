@@ -13,6 +13,8 @@ mod quoted;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
+use memchr::memchr3;
+
 use crate::chars::{break_len, byte, is_break_or_end, is_gap, width};
 use crate::error::ReadError;
 use crate::limits::MAX_DEPTH;
@@ -282,17 +284,27 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Steps over spaces, at most so many.
+    fn skip_spaces(&mut self, most: usize) {
+        let rest = self.bytes.get(self.mark.at..).unwrap_or_default();
+        let spaces = rest.iter().take(most).take_while(|byte| **byte == b' ').count();
+        self.mark.at += spaces;
+        self.mark.index += spaces;
+        self.mark.column += spaces;
+    }
+
     /// Steps over the rest of the line, before its break.
     fn skip_line(&mut self) {
+        let rest = &self.bytes[self.mark.at..];
+        let end = memchr3(b'\n', b'\r', 0, rest).unwrap_or(rest.len());
+        if rest[..end].is_ascii() {
+            self.mark.at += end;
+            self.mark.index += end;
+            self.mark.column += end;
+            return;
+        }
         while !self.break_or_end() {
-            let rest = &self.bytes[self.mark.at..];
-            let ascii = rest.iter().take_while(|byte| matches!(byte, b' '..=b'~')).count();
-            self.mark.at += ascii;
-            self.mark.index += ascii;
-            self.mark.column += ascii;
-            if ascii == 0 {
-                self.advance();
-            }
+            self.advance();
         }
     }
 
@@ -300,6 +312,7 @@ impl<'a> Scanner<'a> {
         loop {
             // A tab may not stand where a key could begin: it would be taken for indentation.
             let tabs = self.flow_level > 0 || !self.simple_key_allowed;
+            self.skip_spaces(usize::MAX);
             while self.at(0) == b' ' || (tabs && self.at(0) == b'\t') {
                 self.advance();
             }

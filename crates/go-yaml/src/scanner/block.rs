@@ -95,9 +95,7 @@ impl<'a> Scanner<'a> {
         let mut deepest = 0;
         loop {
             let inside = |column: usize| indent.is_none_or(|indent| column < indent);
-            while inside(self.mark.column) && self.at(0) == b' ' {
-                self.advance();
-            }
+            self.skip_spaces(indent.map_or(usize::MAX, |indent| indent.saturating_sub(self.mark.column)));
             deepest = deepest.max(self.mark.column);
             if inside(self.mark.column) && self.at(0) == b'\t' {
                 let problem = "found a tab character where an indentation space is expected";
