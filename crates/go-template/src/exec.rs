@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use crate::builtin::Builtin;
 use crate::error::Inner;
-use crate::names::FunctionId;
-use crate::parse::{self, Command, Expr, Pipe, Pos, TemplateCall, Tree};
+use crate::names::Function;
+use crate::parse::{self, Command, Expr, Names, Pipe, Pos, TemplateCall, Tree};
 use crate::{
     Changed, Error, ErrorKind, Func, FuncError, Funcs, Map, MissingKey, Options, Str, TemplateSet, Value, fmt,
 };
@@ -39,6 +39,8 @@ pub struct Executor<'a> {
     written: u64,
     out: Vec<u8>,
     parsed: HashMap<Str, Parsed>,
+    /// The names in them.
+    names: Names,
     /// The names of the templates that run, outermost first.
     running: Vec<Arc<str>>,
     /// What the functions of the set are here, by their number.
@@ -159,6 +161,7 @@ impl<'a> Executor<'a> {
             written: 0,
             out: Vec::new(),
             parsed: HashMap::new(),
+            names: Names::default(),
             running: Vec::new(),
             resolved: vec![Resolved::Unknown; set.functions().len()],
             spare: Spare::default(),
@@ -244,7 +247,7 @@ impl<'a> Executor<'a> {
             return Ok(trees.clone());
         }
         self.charge(1 + text.len() as u64 / 16).map_err(|error| self.unplaced(error))?;
-        let trees = parse::parse(name, &**text, self.set.functions())?;
+        let trees = parse::parse(name, text.clone().into(), self.set.functions(), &mut self.names)?;
         let trees = Rc::new(trees.into_iter().map(Arc::new).collect::<Vec<_>>());
         if self.parsed.len() < CACHED && text.len() <= CACHED_LEN {
             self.parsed.entry(text.clone()).or_default().push((name.into(), trees.clone()));
@@ -304,16 +307,16 @@ impl<'a> Executor<'a> {
         result.map(|_| ())
     }
 
-    /// The function of this number and name.
-    fn resolve(&mut self, id: FunctionId, name: &str) -> Resolved<'a> {
-        if let Resolved::Unknown = self.resolved[id.index()] {
-            self.resolved[id.index()] = match (self.funcs.get(name), Builtin::ALL.get(id.index())) {
+    fn resolve(&mut self, function: &Function) -> Resolved<'a> {
+        let index = function.index();
+        if let Resolved::Unknown = self.resolved[index] {
+            self.resolved[index] = match (self.funcs.get(function.name()), Builtin::ALL.get(index)) {
                 (Some(func), _) => Resolved::Host(func),
                 (None, Some(builtin)) => Resolved::Builtin(*builtin),
                 (None, None) => Resolved::Missing,
             };
         }
-        self.resolved[id.index()]
+        self.resolved[index]
     }
 
     fn missing_key(&self) -> MissingKey {
@@ -348,7 +351,7 @@ impl Frame<'_> {
 
     fn error_of(&self, kind: ErrorKind, message: String, cause: Option<crate::error::Cause>) -> Error {
         let (pos, context) = match self.at {
-            At::Nothing => (0, String::new()),
+            At::Nothing => (Pos::new(0), String::new()),
             At::Action(pos, pipe) => (pos, format!("{{{{{pipe}}}}}")),
             At::Pipe(pipe) => (pipe.pos, pipe.to_string()),
             At::Command(command) => (command.pos, command.to_string()),

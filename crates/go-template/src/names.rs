@@ -7,13 +7,20 @@ use std::sync::Arc;
 use crate::builtin::Builtin;
 
 /// A function of a [`FunctionNames`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct FunctionId(usize);
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct Function {
+    name: Arc<str>,
+    index: usize,
+}
 
-impl FunctionId {
+impl Function {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The position in a table of [`FunctionNames::len`] places.
-    pub(crate) fn index(self) -> usize {
-        self.0
+    pub(crate) fn index(&self) -> usize {
+        self.index
     }
 }
 
@@ -21,7 +28,7 @@ impl FunctionId {
 /// name has that one's number.
 #[derive(Debug)]
 pub(crate) struct FunctionNames {
-    ids: HashMap<Arc<str>, FunctionId>,
+    functions: HashMap<Arc<str>, Arc<Function>>,
     /// Whether the host has functions of these names, which are keywords otherwise.
     pub(crate) break_is_function: bool,
     pub(crate) continue_is_function: bool,
@@ -30,25 +37,25 @@ pub(crate) struct FunctionNames {
 impl FunctionNames {
     pub(crate) fn new<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Self {
         let builtins = Builtin::ALL.iter().map(|builtin| builtin.name().to_owned());
-        let mut ids = HashMap::new();
+        let mut functions = HashMap::new();
         for name in builtins.chain(names.into_iter().map(Into::into)) {
-            let next = FunctionId(ids.len());
-            ids.entry(name.into()).or_insert(next);
+            let (name, index) = (Arc::<str>::from(name), functions.len());
+            functions.entry(name.clone()).or_insert_with(|| Arc::new(Function { name, index }));
         }
         FunctionNames {
-            break_is_function: ids.contains_key("break"),
-            continue_is_function: ids.contains_key("continue"),
-            ids,
+            break_is_function: functions.contains_key("break"),
+            continue_is_function: functions.contains_key("continue"),
+            functions,
         }
     }
 
-    /// The function of this name, and the name for those who keep it.
-    pub(crate) fn find(&self, name: &str) -> Option<(&Arc<str>, FunctionId)> {
-        self.ids.get_key_value(name).map(|(name, id)| (name, *id))
+    /// The function of this name.
+    pub(crate) fn find(&self, name: &str) -> Option<&Arc<Function>> {
+        self.functions.get(name)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.ids.len()
+        self.functions.len()
     }
 }
 

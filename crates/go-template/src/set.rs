@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::names::FunctionNames;
-use crate::parse::{self, Tree};
+use crate::parse::{self, Names, Tree};
 
 /// A set of parsed templates. Immutable while it runs, `Send` and `Sync`: parse once, keep it (in an `Arc`), run it on
 /// any thread with an [`Executor`](crate::Executor) of that thread's.
@@ -23,6 +23,7 @@ pub struct TemplateSet {
     name: String,
     functions: Arc<FunctionNames>,
     templates: HashMap<Arc<str>, Arc<Tree>>,
+    names: Names,
 }
 
 impl TemplateSet {
@@ -32,6 +33,7 @@ impl TemplateSet {
             name: String::new(),
             functions: Arc::new(FunctionNames::new(functions)),
             templates: HashMap::new(),
+            names: Names::default(),
         }
     }
 
@@ -55,7 +57,7 @@ impl TemplateSet {
     /// # Errors
     /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) with Go's text; the set is unchanged then.
     pub fn parse(&mut self, name: &str, text: impl AsRef<[u8]>) -> Result<(), Error> {
-        let trees = parse::parse(name, text.as_ref(), &self.functions)?;
+        let trees = parse::parse(name, text.as_ref().into(), &self.functions, &mut self.names)?;
         self.add(trees);
         Ok(())
     }
@@ -65,7 +67,7 @@ impl TemplateSet {
     /// # Errors
     /// As [`TemplateSet::parse`].
     pub fn parse_shared(&mut self, name: &str, text: Arc<[u8]>) -> Result<(), Error> {
-        let trees = parse::parse(name, text, &self.functions)?;
+        let trees = parse::parse(name, text, &self.functions, &mut self.names)?;
         self.add(trees);
         Ok(())
     }

@@ -91,6 +91,12 @@ impl From<Vec<u8>> for Str {
     }
 }
 
+impl From<Str> for Arc<[u8]> {
+    fn from(s: Str) -> Self {
+        s.0
+    }
+}
+
 impl PartialEq<str> for Str {
     fn eq(&self, other: &str) -> bool {
         *self.0 == *other.as_bytes()

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::eval::zero;
 use super::{At, Executor, Frame, Resolved, Slot};
 use crate::builtin::Builtin;
-use crate::names::FunctionId;
+use crate::names::Function;
 use crate::parse::{Expr, ExprKind, Literal};
 use crate::value::Basic;
 use crate::{Error, Func, FuncError, Map, Number, Object, Signature, Str, Type, Value};
@@ -16,12 +16,13 @@ impl Executor<'_> {
         &mut self,
         frame: &mut Frame<'t>,
         dot: &Slot,
-        (name, id): (&str, FunctionId),
+        function: &Function,
         whole: At<'t>,
         args: &'t [Expr],
         last: Option<Slot>,
     ) -> Result<Slot, Error> {
-        match self.resolve(id, name) {
+        let name = function.name();
+        match self.resolve(function) {
             Resolved::Host(func) => {
                 let values = self.arguments(frame, dot, name, func.signature(), args, last)?;
                 let result = self.called(|exec| func.invoke(exec, &values), frame)?;
@@ -239,19 +240,19 @@ impl Executor<'_> {
                 };
             }
             ExprKind::Field(fields) => self.chain(frame, dot, dot.clone(), expr, fields, &[], None)?,
-            ExprKind::Variable(name, fields) => {
+            ExprKind::Variable(names) => {
+                let (name, fields) = names.split_first().expect("a variable has a name");
                 let value = self.variable(frame, name)?;
                 self.chain(frame, dot, value, expr, fields, &[], None)?
             }
             ExprKind::Pipe(pipe) => self.nested_pipeline(frame, dot, pipe)?,
-            ExprKind::Function(name, id) => {
-                self.function(frame, dot, (name, *id), At::Expr(expr), &[], None)?
-            }
-            ExprKind::Chain(node, fields) => {
+            ExprKind::Function(function) => self.function(frame, dot, function, At::Expr(expr), &[], None)?,
+            ExprKind::Chain(chain) => {
+                let (node, fields) = &**chain;
                 let receiver = self.chain_receiver(frame, dot, expr, node)?;
                 self.chain(frame, dot, receiver, expr, fields, &[], None)?
             }
-            ExprKind::Bool(_) | ExprKind::Number(_) | ExprKind::String { .. } => {
+            ExprKind::Bool(_) | ExprKind::Number(_) | ExprKind::String(_) => {
                 return match ty {
                     None | Some(Type::Any) => self.constant(frame, dot, expr),
                     Some(ty) => literal(frame, ty, expr).map(Slot::plain),
@@ -353,7 +354,7 @@ fn literal(frame: &Frame<'_>, ty: Type, expr: &Expr) -> Result<Value, Error> {
     match (ty, &expr.kind) {
         (Type::Bool, ExprKind::Bool(b)) => Ok(Value::Bool(*b)),
         (Type::Bool, _) => Err(expected("bool")),
-        (Type::String, ExprKind::String { value, .. }) => Ok(Value::String(value.clone())),
+        (Type::String, ExprKind::String(text)) => Ok(Value::String(text.value())),
         (Type::String, _) => Err(expected("string")),
         (Type::Int | Type::Int8 | Type::Int16 | Type::Int32 | Type::Int64, _) => {
             let int = number.and_then(|n: &Literal| n.int);

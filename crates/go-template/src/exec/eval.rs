@@ -19,8 +19,8 @@ impl Executor<'_> {
             value = Some(Slot::plain(self.command(frame, dot, command, value)?.value));
         }
         let value = value.unwrap_or_default();
-        for name in &pipe.decl {
-            if pipe.assign {
+        for name in pipe.names() {
+            if pipe.assigns() {
                 frame.set(name, value.clone())?;
             } else {
                 frame.vars.push((name.clone(), value.clone()));
@@ -44,19 +44,21 @@ impl Executor<'_> {
                 frame.at = At::Expr(first);
                 self.chain(frame, dot, dot.clone(), first, fields, &command.args, last)
             }
-            ExprKind::Chain(node, fields) => {
+            ExprKind::Chain(chain) => {
+                let (node, fields) = &**chain;
                 let receiver = self.chain_receiver(frame, dot, first, node)?;
                 self.chain(frame, dot, receiver, first, fields, &command.args, last)
             }
-            ExprKind::Function(name, id) => {
+            ExprKind::Function(function) => {
                 frame.at = At::Expr(first);
-                self.function(frame, dot, (name, *id), At::Command(command), &command.args[1..], last)
+                self.function(frame, dot, function, At::Command(command), &command.args[1..], last)
             }
             ExprKind::Pipe(pipe) => {
                 self.not_a_function(frame, command, &last)?;
                 self.nested_pipeline(frame, dot, pipe)
             }
-            ExprKind::Variable(name, fields) => {
+            ExprKind::Variable(names) => {
+                let (name, fields) = names.split_first().expect("a variable has a name");
                 frame.at = At::Expr(first);
                 let value = self.variable(frame, name)?;
                 if fields.is_empty() {
@@ -109,7 +111,7 @@ impl Executor<'_> {
         Ok(match &expr.kind {
             ExprKind::Dot => dot.clone(),
             ExprKind::Bool(b) => Slot::plain(Value::Bool(*b)),
-            ExprKind::String { value, .. } => Slot::plain(Value::String(value.clone())),
+            ExprKind::String(text) => Slot::plain(Value::String(text.value())),
             ExprKind::Number(literal) => Slot::plain(ideal(frame, literal)?),
             _ => {
                 return Err(

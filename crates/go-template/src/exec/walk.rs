@@ -25,13 +25,13 @@ impl Executor<'_> {
             self.step(frame)?;
             let flow = match node {
                 Node::Text(place) => {
-                    self.write(frame, frame.tree.text(place))?;
+                    self.write(frame, frame.tree.text(*place))?;
                     Flow::Next
                 }
                 Node::Action(pos, pipe) => {
                     frame.at = At::Action(*pos, pipe);
                     let slot = self.pipeline(frame, dot, pipe)?;
-                    if pipe.decl.is_empty() {
+                    if pipe.decl.is_none() {
                         frame.at = At::Action(*pos, pipe);
                         self.print_action(frame, &slot)?;
                     }
@@ -154,7 +154,7 @@ impl Executor<'_> {
             let shown = self.shown(value);
             return Err(frame.error(format!("range can't iterate over {shown}")));
         };
-        if branch.pipe.decl.len() > 1 {
+        if branch.pipe.names().len() > 1 {
             let shown = self.shown(value);
             return Err(frame.error(format!("can't use {shown} to iterate over more than one variable")));
         }
@@ -203,8 +203,8 @@ impl Executor<'_> {
         index: Slot,
         item: &Slot,
     ) -> Result<(), Error> {
-        let decl: &[Str] = &branch.pipe.decl;
-        if branch.pipe.assign {
+        let decl = branch.pipe.names();
+        if branch.pipe.assigns() {
             match decl {
                 [item_name] => frame.set(item_name, item.clone())?,
                 [index_name, item_name] => {

@@ -1,14 +1,13 @@
 //! The parsed form of templates: plain data, `Send` and `Sync`.
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::number::Literal;
 use crate::Str;
 use crate::error::Location;
 use crate::fmt::quoted;
-use crate::names::FunctionId;
+use crate::names::Function;
 
 /// One template: the top level of a text, or a `define` or `block` in it.
 #[derive(Debug)]
@@ -23,18 +22,48 @@ pub(crate) struct Tree {
     pub(crate) empty: bool,
 }
 
-/// An offset into the source.
-pub(crate) type Pos = usize;
+/// An offset into the source, which the parser bounds: trees are large, and half of a tree is offsets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pos(u32);
+
+impl Pos {
+    /// The offset, or the end of all texts for what is beyond them.
+    pub(crate) fn new(offset: usize) -> Self {
+        Self(u32::try_from(offset).unwrap_or(u32::MAX))
+    }
+
+    fn get(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A part of the source.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    start: Pos,
+    end: Pos,
+}
+
+impl Place {
+    /// The `len` bytes from `start` on.
+    pub(crate) fn new(start: usize, len: usize) -> Self {
+        Self { start: Pos::new(start), end: Pos::new(start + len) }
+    }
+
+    /// What is there.
+    pub(crate) fn of(self, source: &[u8]) -> &[u8] {
+        &source[self.start.get()..self.end.get()]
+    }
+}
 
 #[derive(Debug)]
 pub(crate) enum Node {
-    /// Where the text is in the source.
-    Text(Range<Pos>),
+    Text(Place),
     Action(Pos, Pipe),
-    If(Branch),
-    With(Branch),
-    Range(Branch),
-    Template(TemplateCall),
+    If(Box<Branch>),
+    With(Box<Branch>),
+    Range(Box<Branch>),
+    Template(Box<TemplateCall>),
     Break,
     Continue,
 }
@@ -56,11 +85,17 @@ pub(crate) struct TemplateCall {
 #[derive(Debug)]
 pub(crate) struct Pipe {
     pub(crate) pos: Pos,
+    pub(crate) decl: Option<Box<Declaration>>,
+    pub(crate) cmds: Box<[Command]>,
+}
+
+/// What a pipeline begins with that gives its value to variables.
+#[derive(Debug, Default)]
+pub(crate) struct Declaration {
     /// `=` rather than `:=`.
     pub(crate) assign: bool,
     /// Variables with their `$`.
-    pub(crate) decl: Vec<Str>,
-    pub(crate) cmds: Box<[Command]>,
+    pub(crate) names: Vec<Str>,
 }
 
 #[derive(Debug)]
@@ -75,14 +110,28 @@ pub(crate) struct Expr {
     pub(crate) kind: ExprKind,
 }
 
-/// How a string is written. Nearly all are written as they are, and some are large.
+/// A string. Most are short, and there are many.
 #[derive(Debug)]
-pub(crate) enum Written {
+pub(crate) enum Text {
     /// The value in double quotes.
-    Quoted,
+    Quoted(Str),
     /// The value in back quotes.
-    Raw,
-    As(Box<[u8]>),
+    Raw(Str),
+    /// A large value as the source has it, in back quotes: some charts keep whole files so.
+    Large(Box<(Arc<[u8]>, Place)>),
+    /// The value, and how it is written.
+    Escaped(Box<(Str, Box<[u8]>)>),
+}
+
+impl Text {
+    /// What it stands for.
+    pub(crate) fn value(&self) -> Str {
+        match self {
+            Self::Quoted(value) | Self::Raw(value) => value.clone(),
+            Self::Escaped(text) => text.0.clone(),
+            Self::Large(text) => text.1.of(&text.0).into(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -91,27 +140,39 @@ pub(crate) enum ExprKind {
     Nil,
     Bool(bool),
     Number(Box<Literal>),
-    String {
-        written: Written,
-        value: Str,
-    },
+    String(Text),
     Field(Box<[Str]>),
-    /// The variable with its `$`, and the fields after it.
-    Variable(Str, Box<[Str]>),
-    Function(Arc<str>, FunctionId),
+    /// The variable with its `$`, and the fields after it: never empty.
+    Variable(Box<[Str]>),
+    Function(Arc<Function>),
     Pipe(Box<Pipe>),
-    Chain(Box<Expr>, Box<[Str]>),
+    Chain(Box<(Expr, Box<[Str]>)>),
+}
+
+// There are as many as the text has words.
+const _: () = assert!(size_of::<Node>() <= 40 && size_of::<Expr>() <= 32);
+
+impl Pipe {
+    /// The variables that it declares or assigns to.
+    pub(crate) fn names(&self) -> &[Str] {
+        self.decl.as_ref().map_or(&[], |decl| &decl.names)
+    }
+
+    /// Whether it assigns to variables that are there.
+    pub(crate) fn assigns(&self) -> bool {
+        self.decl.as_ref().is_some_and(|decl| decl.assign)
+    }
 }
 
 impl Tree {
     /// The text at a place in the source.
-    pub(crate) fn text(&self, place: &Range<Pos>) -> &[u8] {
-        &self.source[place.clone()]
+    pub(crate) fn text(&self, place: Place) -> &[u8] {
+        place.of(&self.source)
     }
 
     /// Where `pos` is, as execution errors tell it.
     pub(crate) fn location(&self, pos: Pos) -> Location {
-        let before = &self.source[..pos.min(self.source.len())];
+        let before = &self.source[..pos.get().min(self.source.len())];
         let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
         Location {
             source_name: self.source_name.to_string(),
@@ -133,11 +194,11 @@ impl fmt::Display for TemplateCall {
 
 impl fmt::Display for Pipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, name) in self.decl.iter().enumerate() {
-            write!(f, "{}{name}", if i > 0 { ", " } else { "" })?;
-        }
-        if !self.decl.is_empty() {
-            f.write_str(if self.assign { " = " } else { " := " })?;
+        if let Some(decl) = &self.decl {
+            for (i, name) in decl.names.iter().enumerate() {
+                write!(f, "{}{name}", if i > 0 { ", " } else { "" })?;
+            }
+            f.write_str(if decl.assign { " = " } else { " := " })?;
         }
         for (i, cmd) in self.cmds.iter().enumerate() {
             write!(f, "{}{cmd}", if i > 0 { " | " } else { "" })?;
@@ -161,6 +222,16 @@ impl fmt::Display for Command {
     }
 }
 
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Quoted(value) => write!(f, "\"{value}\""),
+            Self::Raw(_) | Self::Large(_) => write!(f, "`{}`", self.value()),
+            Self::Escaped(text) => f.write_str(&String::from_utf8_lossy(&text.1)),
+        }
+    }
+}
+
 impl fmt::Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fields = |f: &mut fmt::Formatter<'_>, fields: &[Str]| {
@@ -171,19 +242,17 @@ impl fmt::Display for Expr {
             ExprKind::Nil => f.write_str("nil"),
             ExprKind::Bool(b) => write!(f, "{b}"),
             ExprKind::Number(number) => f.write_str(&number.text),
-            ExprKind::String { written: Written::As(text), .. } => {
-                f.write_str(&String::from_utf8_lossy(text))
-            }
-            ExprKind::String { written: Written::Quoted, value } => write!(f, "\"{value}\""),
-            ExprKind::String { written: Written::Raw, value } => write!(f, "`{value}`"),
+            ExprKind::String(text) => text.fmt(f),
             ExprKind::Field(names) => fields(f, names),
-            ExprKind::Variable(name, names) => {
+            ExprKind::Variable(names) => {
+                let (name, names) = names.split_first().expect("a variable has a name");
                 write!(f, "{name}")?;
                 fields(f, names)
             }
-            ExprKind::Function(name, _) => f.write_str(name),
+            ExprKind::Function(function) => f.write_str(function.name()),
             ExprKind::Pipe(pipe) => pipe.fmt(f),
-            ExprKind::Chain(node, names) => {
+            ExprKind::Chain(chain) => {
+                let (node, names) = &**chain;
                 match &node.kind {
                     ExprKind::Pipe(pipe) => write!(f, "({pipe})")?,
                     _ => node.fmt(f)?,

@@ -1,16 +1,25 @@
-//! The names in a text, most of which occur again and again.
+//! The names in the texts of a set, most of which occur again and again.
+
+use std::fmt;
 
 use crate::Str;
 
-const PLACES: usize = 64;
+const PLACES: usize = 256;
 
 /// The last names seen, so that equal ones share their bytes. Bounded: of two names with the same place the later one
 /// stays, so that no text can make it slow.
-pub(super) struct Names([Option<Str>; PLACES]);
+#[derive(Clone)]
+pub(crate) struct Names(Box<[Option<Str>; PLACES]>);
 
 impl Default for Names {
     fn default() -> Self {
-        Names([const { None }; PLACES])
+        Names(Box::new([const { None }; PLACES]))
+    }
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.iter().flatten()).finish()
     }
 }
 
@@ -42,9 +51,10 @@ mod tests {
         let first = names.shared(b"Values");
         assert_eq!(first.as_ptr(), names.shared(b"Values").as_ptr());
         // Another name of the same place takes it over.
-        let other =
-            (0..1000).map(|n| format!("x{n}")).find(|name| place(name.as_bytes()) == place(b"Values"));
-        let other = other.expect("a thousand names fill sixty-four places");
+        let letters = || (b'a'..=b'z').map(char::from);
+        let mut others = letters().flat_map(|a| letters().map(move |b| format!("x{a}{b}")));
+        let other = others.find(|name| place(name.as_bytes()) == place(b"Values"));
+        let other = other.expect("so many names fill all places");
         assert_eq!(names.shared(other.as_bytes()), *other.as_str());
         assert_eq!(names.shared(b"Values"), *"Values");
         assert_eq!(first, *"Values");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use memchr::memchr_iter;
 
-use super::ast::{Branch, Command, Expr, Node, TemplateCall, Tree};
+use super::ast::{Branch, Command, Expr, Node, Place, Pos, TemplateCall, Tree};
 use super::intern::Names;
 use super::lexer::{Item, Kind, Lexer};
 use super::number;
@@ -20,17 +20,29 @@ use crate::{Error, Str};
 /// stack of an ordinary thread has to suffice here.
 const MAX_NESTING: usize = 200;
 
+/// The longest text, in bytes: what a [`Pos`] reaches. Go has no bound.
+const MAX_TEXT: usize = u32::MAX as usize;
+
 /// Parses a text; gives the template `name` itself and all it defines, each once.
 pub(crate) fn parse(
     name: &str,
-    text: impl AsRef<[u8]> + Into<Arc<[u8]>>,
+    text: Arc<[u8]>,
     functions: &FunctionNames,
+    names: &mut Names,
 ) -> Result<Vec<Tree>, Error> {
-    let trees = parse_trees(name, text.as_ref(), functions)?;
-    Ok(trees.finish(name, text.into()))
+    if text.len() > MAX_TEXT {
+        return Err(Error::parse(name, 1, format!("the text is longer than {MAX_TEXT} bytes")));
+    }
+    let trees = parse_trees(name, &text, functions, names)?;
+    Ok(trees.finish(name, text))
 }
 
-fn parse_trees(name: &str, text: &[u8], functions: &FunctionNames) -> Result<Trees, Error> {
+fn parse_trees(
+    name: &str,
+    text: &Arc<[u8]>,
+    functions: &FunctionNames,
+    names: &mut Names,
+) -> Result<Trees, Error> {
     let mut parser = Parser {
         lexer: Lexer::new(text, !functions.break_is_function, !functions.continue_is_function),
         functions,
@@ -42,7 +54,7 @@ fn parse_trees(name: &str, text: &[u8], functions: &FunctionNames) -> Result<Tre
         args: Vec::new(),
         cmds: Vec::new(),
         fields: Vec::new(),
-        names: Names::default(),
+        names,
         trees: Trees::default(),
     };
     let root = parser.top()?;
@@ -76,14 +88,14 @@ struct Parser<'t> {
     lexer: Lexer<'t>,
     functions: &'t FunctionNames,
     source_name: &'t str,
-    source: &'t [u8],
+    source: &'t Arc<[u8]>,
     state: State<'t>,
     nesting: usize,
     nodes: Vec<Node>,
     args: Vec<Expr>,
     cmds: Vec<Command>,
     fields: Vec<Str>,
-    names: Names,
+    names: &'t mut Names,
     trees: Trees,
 }
 
@@ -270,7 +282,7 @@ impl<'t> Parser<'t> {
     fn text_or_action(&mut self) -> Result<Parsed> {
         let token = self.next_non_space();
         match token.kind {
-            Kind::Text => Ok(Parsed::Node(Node::Text(token.pos..token.pos + token.val.len()))),
+            Kind::Text => Ok(Parsed::Node(Node::Text(Place::new(token.pos, token.val.len())))),
             Kind::LeftDelim => {
                 self.state.action = Some(token.pos);
                 let result = self.action();
@@ -304,7 +316,7 @@ impl<'t> Parser<'t> {
             Kind::Template => self.template_call()?,
             _ => {
                 self.backup();
-                let pos = self.peek().pos;
+                let pos = Pos::new(self.peek().pos);
                 Node::Action(pos, self.pipeline("command", Kind::RightDelim)?)
             }
         };
@@ -334,7 +346,7 @@ impl<'t> Parser<'t> {
             Ended::Else => Some(self.otherwise(control)?),
         };
         self.state.vars.truncate(scope);
-        let branch = Branch { pipe, list, otherwise };
+        let branch = Box::new(Branch { pipe, list, otherwise });
         Ok(match control {
             Control::If => Node::If(branch),
             Control::With => Node::With(branch),
@@ -371,7 +383,8 @@ impl<'t> Parser<'t> {
         })?;
         // Go tells the line of the action that began the block.
         self.expect_end(ended, CONTEXT)?;
-        Ok(Node::Template(TemplateCall { pos: token.pos, name, pipe: Some(pipe) }))
+        let pos = Pos::new(token.pos);
+        Ok(Node::Template(Box::new(TemplateCall { pos, name, pipe: Some(pipe) })))
     }
 
     fn template_call(&mut self) -> Result<Node> {
@@ -383,7 +396,8 @@ impl<'t> Parser<'t> {
             self.backup();
             pipe = Some(self.pipeline(CONTEXT, Kind::RightDelim)?);
         }
-        Ok(Node::Template(TemplateCall { pos: token.pos, name, pipe }))
+        let pos = Pos::new(token.pos);
+        Ok(Node::Template(Box::new(TemplateCall { pos, name, pipe })))
     }
 
     fn template_name(&mut self, token: Item<'t>, context: &str) -> Result<String> {

@@ -25,7 +25,7 @@ impl Trees {
     /// name has a template already.
     pub(super) fn add(&mut self, name: &str, root: Box<[Node]>, source: &[u8]) -> bool {
         let empty = root.iter().all(|node| match node {
-            Node::Text(place) => is_space(&source[place.clone()]),
+            Node::Text(place) => is_space(place.of(source)),
             _ => false,
         });
         let name: Arc<str> = name.into();

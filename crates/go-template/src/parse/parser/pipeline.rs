@@ -2,16 +2,22 @@
 
 use std::borrow::Cow;
 
-use super::super::ast::{Command, Expr, ExprKind, Pipe, Pos, Written};
+use super::super::ast::{Command, Declaration, Expr, ExprKind, Pipe, Place, Pos, Text};
 use super::super::lexer::{Item, Kind};
 use super::super::number::{self, Literal};
 use super::{Parser, Result, cut};
 use crate::fmt::quoted;
 
+/// From this length on, in bytes, a string in back quotes is not copied out of the source before it is asked for.
+const LARGE: usize = 512;
+
+/// To this length, in bytes, strings are likely to occur again.
+const SHORT: usize = 24;
+
 impl<'t> Parser<'t> {
     pub(super) fn pipeline(&mut self, context: &str, end: Kind) -> Result<Pipe> {
-        let pos = self.peek_non_space().pos;
-        let mut pipe = Pipe { pos, assign: false, decl: Vec::new(), cmds: Box::default() };
+        let pos = Pos::new(self.peek_non_space().pos);
+        let mut pipe = Pipe { pos, decl: None, cmds: Box::default() };
         self.declarations(&mut pipe, context)?;
         let from = self.cmds.len();
         loop {
@@ -54,15 +60,14 @@ impl<'t> Parser<'t> {
             let after = self.peek();
             let next = self.peek_non_space();
             if matches!(next.kind, Kind::Assign | Kind::Declare) {
-                pipe.assign = next.kind == Kind::Assign;
                 self.next_non_space();
-                self.declare(pipe, variable);
+                self.declare(pipe, variable).assign = next.kind == Kind::Assign;
                 return Ok(());
             }
             if next.kind == Kind::Char && next.val == b"," {
                 self.next_non_space();
                 self.declare(pipe, variable);
-                if context == "range" && pipe.decl.len() < 2 {
+                if context == "range" && pipe.names().len() < 2 {
                     match self.peek_non_space().kind {
                         Kind::Variable | Kind::RightDelim | Kind::RightParen => continue,
                         _ => return self.error("range can only initialize variables"),
@@ -79,10 +84,12 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn declare(&mut self, pipe: &mut Pipe, variable: Item<'t>) {
-        pipe.decl.reserve_exact(1);
-        pipe.decl.push(self.names.shared(variable.val));
+    fn declare<'p>(&mut self, pipe: &'p mut Pipe, variable: Item<'t>) -> &'p mut Declaration {
         self.state.vars.declare(variable.val);
+        let decl = pipe.decl.get_or_insert_default();
+        decl.names.reserve_exact(1);
+        decl.names.push(self.names.shared(variable.val));
+        decl
     }
 
     fn check_pipeline(&self, pipe: &Pipe, context: &str) -> Result<()> {
@@ -99,7 +106,7 @@ impl<'t> Parser<'t> {
     }
 
     fn command(&mut self) -> Result<Command> {
-        let pos = self.peek_non_space().pos;
+        let pos = Pos::new(self.peek_non_space().pos);
         let from = self.args.len();
         loop {
             self.peek_non_space();
@@ -141,15 +148,15 @@ impl<'t> Parser<'t> {
         let names = cut(&mut self.fields, from);
         term.kind = match term.kind {
             ExprKind::Field(_) => ExprKind::Field(names),
-            ExprKind::Variable(name, _) => ExprKind::Variable(name, names),
+            ExprKind::Variable(_) => ExprKind::Variable(names),
             _ if followed => {
-                let pos = next.pos;
-                return Ok(Some(Expr { pos, kind: ExprKind::Chain(Box::new(term), names) }));
+                let pos = Pos::new(next.pos);
+                return Ok(Some(Expr { pos, kind: ExprKind::Chain(Box::new((term, names))) }));
             }
             kind => kind,
         };
         if followed {
-            term.pos = next.pos;
+            term.pos = Pos::new(next.pos);
         }
         Ok(Some(term))
     }
@@ -159,10 +166,10 @@ impl<'t> Parser<'t> {
         self.fields.push(name);
     }
 
-    /// A field's own name is left in `fields`, for those after it to join it.
+    /// The name of a field or variable is left in `fields`, for those after it to join it.
     fn term(&mut self) -> Result<Option<Expr>> {
         let token = self.next_non_space();
-        let pos: Pos = token.pos;
+        let pos = Pos::new(token.pos);
         let kind = match token.kind {
             Kind::Identifier => self.function(token)?,
             Kind::Dot => ExprKind::Dot,
@@ -171,7 +178,9 @@ impl<'t> Parser<'t> {
                 if !self.state.vars.contains(token.val) {
                     return self.error(format!("undefined variable {}", quoted(token.val)));
                 }
-                ExprKind::Variable(self.names.shared(token.val), Box::default())
+                let name = self.names.shared(token.val);
+                self.fields.push(name);
+                ExprKind::Variable(Box::default())
             }
             Kind::Field => {
                 self.push_field(token);
@@ -183,16 +192,7 @@ impl<'t> Parser<'t> {
                 let pipe = self.nested(|p| p.pipeline("parenthesized pipeline", Kind::RightParen))?;
                 return Ok(Some(Expr { pos: pipe.pos, kind: ExprKind::Pipe(Box::new(pipe)) }));
             }
-            Kind::String | Kind::RawString => match number::unquote(token.val) {
-                Some(Cow::Borrowed(value)) => {
-                    let written = if token.kind == Kind::String { Written::Quoted } else { Written::Raw };
-                    ExprKind::String { written, value: value.into() }
-                }
-                Some(Cow::Owned(value)) => {
-                    ExprKind::String { written: Written::As(token.val.into()), value: value.into() }
-                }
-                None => return self.error("invalid syntax"),
-            },
+            Kind::String | Kind::RawString => self.string(token)?,
             _ => {
                 self.backup();
                 return Ok(None);
@@ -204,9 +204,26 @@ impl<'t> Parser<'t> {
     fn function(&self, token: Item<'t>) -> Result<ExprKind> {
         let name = std::str::from_utf8(token.val).ok();
         match name.and_then(|name| self.functions.find(name)) {
-            Some((name, id)) => Ok(ExprKind::Function(name.clone(), id)),
+            Some(function) => Ok(ExprKind::Function(function.clone())),
             None => self.error(format!("function {} not defined", quoted(token.val))),
         }
+    }
+
+    fn string(&mut self, token: Item<'t>) -> Result<ExprKind> {
+        let text = match (token.kind, number::unquote(token.val)) {
+            (Kind::String, Some(Cow::Borrowed(value))) if value.len() <= SHORT => {
+                Text::Quoted(self.names.shared(value))
+            }
+            (Kind::String, Some(Cow::Borrowed(value))) => Text::Quoted(value.into()),
+            (_, Some(Cow::Borrowed(value))) if value.len() >= LARGE => {
+                // Between the quotes.
+                Text::Large(Box::new((self.source.clone(), Place::new(token.pos + 1, value.len()))))
+            }
+            (_, Some(Cow::Borrowed(value))) => Text::Raw(value.into()),
+            (_, Some(Cow::Owned(value))) => Text::Escaped(Box::new((value.into(), token.val.into()))),
+            (_, None) => return self.error("invalid syntax"),
+        };
+        Ok(ExprKind::String(text))
     }
 
     fn number(&self, token: Item<'t>) -> Result<ExprKind> {
@@ -228,7 +245,7 @@ impl ExprKind {
     fn is_literal(&self) -> bool {
         matches!(
             self,
-            ExprKind::Bool(_) | ExprKind::Dot | ExprKind::Nil | ExprKind::Number(_) | ExprKind::String { .. }
+            ExprKind::Bool(_) | ExprKind::Dot | ExprKind::Nil | ExprKind::Number(_) | ExprKind::String(_)
         )
     }
 }
