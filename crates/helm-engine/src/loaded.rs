@@ -15,7 +15,7 @@ use crate::capabilities::Capabilities;
 use crate::context::{Dot, ReleaseFacts, dots};
 use crate::error::{RenderError, exec_error, parse_error};
 use crate::functions::{self, Observed, SET_NAME, without_no_value};
-use crate::manifest::{Sorted, combined, sort_files};
+use crate::manifest::{Sorted, sort_files};
 use crate::release::{Host, Mode, ReleaseOptions, Rendered};
 
 /// How many sets of templates a chart keeps parsed: one for each combination of dependencies that values enabled.
@@ -94,7 +94,7 @@ impl LoadedChart {
     /// let capabilities = Capabilities::new(KubeVersion::parse("v1.36.0")?, vec!["v1".into()]);
     /// let rendered = chart.render(&Values::new(), &release, &capabilities, &Host::default())?;
     /// assert_eq!(
-    ///     rendered.manifest,
+    ///     rendered.manifest(),
     ///     "---\n# Source: web/templates/service.yaml\nkind: Service\nmetadata: {name: a}\nport: 80\n"
     /// );
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -125,9 +125,8 @@ impl LoadedChart {
         let interrupted = || host.budgets.interrupt.as_ref().is_some_and(|interrupt| interrupt());
         let Sorted { hooks, manifests, warnings: left_out } = sort_files(files, &interrupted)?;
         warnings.extend(left_out);
-        let manifest = combined(manifests.iter().map(|m| (m.path.as_str(), m.content.as_str())));
         let crds = chart.crds();
-        Ok(Rendered { manifests, hooks, notes, manifest, crds, chart, warnings })
+        Ok(Rendered { manifests, hooks, notes, crds, chart, warnings })
     }
 
     /// What the templates of `chart` print, which is this chart or what its values leave of it.
@@ -245,7 +244,12 @@ fn executed(
             return Err(RenderError::NotGiven { template: template.name.clone(), thing });
         }
         result.map_err(|error| exec_error(&error))?;
-        let text = String::from_utf8_lossy(&without_no_value(&output)).into_owned();
+        let text = without_no_value(&output);
+        // Nearly always it is UTF-8, and looking for what is not takes longer.
+        let text = match std::str::from_utf8(&text) {
+            Ok(text) => text.to_owned(),
+            Err(_) => String::from_utf8_lossy(&text).into_owned(),
+        };
         outputs.insert(template.name.clone(), text);
     }
     Ok(outputs)

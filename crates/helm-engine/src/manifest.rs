@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use go_yaml::Value;
+use go_yaml::{NodeRef, Value};
 use helm_chart::{Fields, Warning, WrongType};
+use memchr::memmem;
 
 use crate::error::RenderError;
 use crate::order::{KindOrder, sort_by_kind};
@@ -114,14 +115,14 @@ const EVENTS: [&str; 9] = [
 pub fn split_documents(text: &str) -> Vec<&str> {
     let text = text.trim_start();
     let mut pieces = Vec::new();
-    let (mut start, mut position) = (0, 0);
-    for line in text.split_inclusive('\n') {
-        if let Some(rest) = line.strip_prefix("---") {
-            pieces.push(&text[start..position]);
-            let blanks = rest.len() - rest.trim_start_matches([' ', '\t']).len();
-            start = position + "---".len() + blanks;
-        }
-        position += line.len();
+    let mut start = 0;
+    let first = text.starts_with("---").then_some(0);
+    let others = memmem::find_iter(text.as_bytes(), b"\n---").map(|line_end| line_end + 1);
+    for position in first.into_iter().chain(others) {
+        pieces.push(&text[start..position]);
+        let rest = &text[position + "---".len()..];
+        let blanks = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+        start = position + "---".len() + blanks;
     }
     pieces.push(&text[start..]);
     pieces.into_iter().map(str::trim_start).filter(|document| !document.is_empty()).collect()
@@ -204,17 +205,22 @@ fn heads(
 }
 
 /// The documents of a file. One that is all of the file, as most are, is not copied.
-fn contents(text: String) -> Vec<String> {
-    match split_documents(&text).as_slice() {
-        [document] if document.len() == text.len() => vec![text],
-        documents => documents.iter().map(|document| (*document).to_owned()).collect(),
+fn contents(mut text: String) -> Vec<String> {
+    let documents = split_documents(&text);
+    if let [document] = documents.as_slice() {
+        let before = text.len() - document.len();
+        if text.ends_with(document) {
+            text.drain(..before);
+            return vec![text];
+        }
     }
+    documents.into_iter().map(str::to_owned).collect()
 }
 
 /// All files, as Helm shows them when one of them cannot be read.
 fn printed(files: &BTreeMap<String, String>) -> Printed {
     let files = files.iter().filter(|(_, text)| !text.trim().is_empty());
-    Printed(combined(files.map(|(path, text)| (path.as_str(), text.as_str()))))
+    Printed(combined(parts(files.map(|(path, text)| (path.as_str(), text.as_str())))))
 }
 
 fn read(path: &str, content: &str) -> Result<Manifest, ManifestError> {
@@ -225,15 +231,30 @@ fn read(path: &str, content: &str) -> Result<Manifest, ManifestError> {
 /// All but path and content.
 fn read_head(path: &str, content: &str) -> Result<Manifest, ManifestError> {
     let wrap = |source| ManifestError { path: path.to_owned(), source, printed: Printed::default() };
-    let value = go_yaml::from_str(content).map_err(|error| wrap(error.into()))?;
+    let value = fields(content).map_err(|error| wrap(error.into()))?;
     head(&value).map_err(|error| wrap(error.into()))
 }
 
-static HEAD: Shape = Shape::Struct(&Struct {
-    name: "SimpleHead",
-    go_type: "util.SimpleHead",
-    fields: &[("apiVersion", Shape::Text), ("kind", Shape::Text), ("metadata", METADATA)],
-});
+/// The object's fields, without those that no head has: building them all takes longer than reading the text.
+fn fields(content: &str) -> Result<Value, go_yaml::ReadError> {
+    let document = go_yaml::parse(content)?;
+    let root = document.root();
+    if !root.is_mapping() || !document.is_plain() {
+        return document.to_value();
+    }
+    let in_head = |key: &str| HEAD_FIELDS.iter().any(|(name, _)| name.eq_ignore_ascii_case(key));
+    let entry = |(key, value): (NodeRef<'_, '_>, NodeRef<'_, '_>)| {
+        let (name, _) = key.scalar().filter(|(name, _)| in_head(name))?;
+        Some(value.to_value().map(|value| (name.to_owned(), value)))
+    };
+    Ok(Value::Map(root.entries().filter_map(entry).collect::<Result<_, _>>()?))
+}
+
+static HEAD: Shape =
+    Shape::Struct(&Struct { name: "SimpleHead", go_type: "util.SimpleHead", fields: HEAD_FIELDS });
+
+const HEAD_FIELDS: &[(&str, Shape)] =
+    &[("apiVersion", Shape::Text), ("kind", Shape::Text), ("metadata", METADATA)];
 
 const METADATA: Shape = Shape::Struct(&Struct {
     name: "",
@@ -289,8 +310,13 @@ fn words(text: &str) -> impl Iterator<Item = String> {
 }
 
 /// The manifest as Helm stores it in the record and prints it: each object below its template's path.
-pub(crate) fn combined<'a>(sources: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> String {
-    let parts = sources.flat_map(|(path, content)| ["---\n# Source: ", path, "\n", content, "\n"]);
+pub(crate) fn parts<'a>(
+    sources: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+) -> impl Iterator<Item = &'a str> + Clone {
+    sources.flat_map(|(path, content)| ["---\n# Source: ", path, "\n", content, "\n"])
+}
+
+pub(crate) fn combined<'a>(parts: impl Iterator<Item = &'a str> + Clone) -> String {
     // A manifest may be large: it is made in one piece.
     let mut text = String::with_capacity(parts.clone().map(str::len).sum());
     text.extend(parts);
@@ -354,7 +380,7 @@ mod tests {
     fn a_stored_manifest_gives_back_its_objects() {
         let stored =
             [("c/templates/a.yaml", "kind: A\nmetadata:\n  name: a\n"), ("c/templates/b.yaml", "kind: B")];
-        let text = combined(stored.into_iter());
+        let text = combined(parts(stored.into_iter()));
         let objects = parse_manifest(&text).unwrap();
         let objects: Vec<_> =
             objects.iter().map(|m| (m.path.as_str(), m.kind.as_str(), m.name.as_str())).collect();

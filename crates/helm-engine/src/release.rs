@@ -5,7 +5,7 @@ use std::sync::Arc;
 use go_yaml::Value;
 use helm_chart::{Chart, Crd, Warning};
 
-use crate::manifest::{Hook, Manifest};
+use crate::manifest::{Hook, Manifest, combined, parts};
 
 /// The release that a chart is rendered for: `.Release`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,8 +173,6 @@ pub struct Rendered {
     /// NOTES.txt of the chart itself, and with [`Host::subchart_notes`] those of its dependencies, by path; empty if there
     /// is none.
     pub notes: String,
-    /// The objects' text as Helm stores it in the record and prints it.
-    pub manifest: String,
     /// The files below `crds/`, which are no templates. Helm creates them before anything else, and never changes them.
     pub crds: Vec<Crd>,
     /// The chart as Helm stores it: without what the values disable, imported values put in.
@@ -184,9 +182,19 @@ pub struct Rendered {
 }
 
 impl Rendered {
+    /// The objects' text as Helm stores it in the record and prints it.
+    pub fn manifest(&self) -> String {
+        combined(self.manifest_parts())
+    }
+
+    /// The pieces that [`Self::manifest`] consists of, for those who need not have it as one.
+    pub fn manifest_parts(&self) -> impl Iterator<Item = &str> + Clone {
+        parts(self.manifests.iter().map(|manifest| (manifest.path.as_str(), manifest.content.as_str())))
+    }
+
     /// What `helm template` prints: the manifest, and after it the hooks.
     pub fn to_template_output(&self) -> String {
         let hooks = self.hooks.iter().map(|hook| (hook.path.as_str(), hook.manifest.as_str()));
-        format!("{}\n{}", self.manifest.trim(), crate::manifest::combined(hooks))
+        format!("{}\n{}", self.manifest().trim(), combined(parts(hooks)))
     }
 }

@@ -80,7 +80,7 @@ fn a_template_sees_nothing_of_the_host() {
         );
     }
     let rendered = render_with(r#"a: {{ getHostByName "localhost" | quote }}"#, Budgets::default()).unwrap();
-    assert!(rendered.manifest.contains("a: \"\""), "{}", rendered.manifest);
+    assert!(rendered.manifest().contains("a: \"\""), "{}", rendered.manifest());
 }
 
 #[test]

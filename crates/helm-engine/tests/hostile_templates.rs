@@ -70,7 +70,7 @@ fn functions_that_reach_out_are_not_there() {
         assert!(error.to_string().contains("not defined"), "{template}: {error}");
     }
     let rendered = render(r#"a{{ getHostByName "localhost" }}: {{ lookup "v1" "Secret" "" "" }}"#, &host());
-    assert!(rendered.unwrap().manifest.ends_with("\na: map[]\n"));
+    assert!(rendered.unwrap().manifest().ends_with("\na: map[]\n"));
 }
 
 /// Counts the questions; answers each with what it was asked.
@@ -97,7 +97,7 @@ fn functions_that_reach_out_ask_what_the_host_gives_and_nothing_else() {
     let host = Host { lookup: asked.clone(), dns: Some(asked.clone()), ..host() };
     let template = r#"{{ (lookup "v1" "Pod" "n" "m").a }} {{ getHostByName "web" }}"#;
     let rendered = render(&format!("a: {template}"), &host).unwrap();
-    assert!(rendered.manifest.ends_with("a: b 192.0.2.1\n"), "{}", rendered.manifest);
+    assert!(rendered.manifest().ends_with("a: b 192.0.2.1\n"), "{}", rendered.manifest());
     assert_eq!(*asked.0.lock().unwrap(), ["v1 Pod n m", "web"]);
     let error = render(r#"{{ getHostByName "nowhere" }}"#, &host).map(drop).unwrap_err();
     assert!(error.to_string().ends_with("invalid argument to Intn"), "{error}");
@@ -272,11 +272,11 @@ fn yaml_bombs_in_rendered_manifests_are_refused() {
 fn yaml_bombs_in_from_yaml_are_refused_and_small_ones_charged() {
     let text = bomb().replace('\n', "\\n");
     let rendered = render(&format!(r#"a: {{{{ (fromYaml "{text}").Error | quote }}}}"#), &host()).unwrap();
-    assert!(rendered.manifest.contains("excessive aliasing"), "{}", rendered.manifest);
+    assert!(rendered.manifest().contains("excessive aliasing"), "{}", rendered.manifest());
     // Three levels pass the reader. Many of them do not pass the budget.
     let small: String = bomb().lines().take(3).map(|line| format!("{line}\\n")).collect();
     let rendered = render(&format!(r#"a: {{{{ len (fromYaml "{small}") }}}}"#), &host()).unwrap();
-    assert!(rendered.manifest.ends_with("a: 3\n"), "{}", rendered.manifest);
+    assert!(rendered.manifest().ends_with("a: 3\n"), "{}", rendered.manifest());
     exhausts(&[&format!(
         r#"{{{{ $l := list }}}}{{{{ range until 10000 }}}}{{{{ $l = append $l (fromYaml "{small}") }}}}{{{{ end }}}}"#
     )]);
@@ -289,7 +289,7 @@ fn deep_documents_are_refused() {
         assert!(matches!(error, RenderError::Manifest(_)), "{error}");
     }
     let rendered = render(r#"a: {{ (fromYaml (repeat 5000 "[")).Error | quote }}"#, &host()).unwrap();
-    assert!(rendered.manifest.contains("max depth"), "{}", rendered.manifest);
+    assert!(rendered.manifest().contains("max depth"), "{}", rendered.manifest());
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn render(chart: &LoadedChart, set: &str, host: &Host) -> Result<String, String>
     };
     let capabilities = Capabilities::new(KubeVersion::parse("v1.37.0").unwrap(), vec!["v1".into()]);
     let rendered = chart.render(&values, &release, &capabilities, host);
-    rendered.map(|rendered| rendered.manifest).map_err(|error| error.to_string())
+    rendered.map(|rendered| rendered.manifest()).map_err(|error| error.to_string())
 }
 
 #[test]

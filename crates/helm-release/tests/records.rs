@@ -88,7 +88,7 @@ fn install(chart: &str, values: &str) -> Release {
     release.chart = Some(rendered::chart(&rendered.chart));
     release.config = rendered::values(&values);
     release.hooks = rendered::hooks(&rendered.hooks);
-    release.manifest = rendered.manifest;
+    release.manifest = rendered.manifest();
     release.apply_method = ApplyMethod::ServerSide;
     release
 }

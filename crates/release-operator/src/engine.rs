@@ -196,7 +196,10 @@ mod tests {
                 revision: 1,
                 operation: operation(true),
             };
-            chart.render(&helm_values(&Map::new()).unwrap(), &options, &capabilities, &host).unwrap().manifest
+            chart
+                .render(&helm_values(&Map::new()).unwrap(), &options, &capabilities, &host)
+                .unwrap()
+                .manifest()
         };
         let (first, second) = (render(), render());
         assert!(first.contains(&format!("year: \"{}\"", jiff::Timestamp::now().strftime("%Y"))), "{first}");

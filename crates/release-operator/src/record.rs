@@ -42,10 +42,10 @@ pub fn pending(revision: &Revision<'_>, rendered: Rendered) -> Release {
     release.set_status(revision.status.clone(), description);
     release.info.first_deployed = revision.first_deployed.clone().or_else(|| Some(revision.now.into()));
     release.info.last_deployed = Some(revision.now.into());
+    release.manifest = rendered.manifest();
     release.info.notes = rendered.notes;
     release.chart = Some(rendered::chart(&rendered.chart));
     release.config = revision.values.clone();
-    release.manifest = rendered.manifest;
     release.hooks = rendered::hooks(&rendered.hooks);
     release.apply_method = ApplyMethod::ServerSide;
     release.labels.insert(CLAIM_LABEL.to_owned(), format!("{}.{}", revision.uid, revision.revision));

@@ -135,7 +135,7 @@ pub async fn make(
     let namespace = subject.identity.namespace.as_str();
     create_crds(context, subject, source).await?;
     let rendered = render(context, subject, source, new).await?;
-    let objects = parse(&rendered.manifest)?;
+    let objects = parse(&rendered.manifest())?;
     let earlier =
         objects::earlier(context, namespace, &subject.release, &observed.history, new.revision).await?;
     let checked = objects::check(context, namespace, subject.release.as_str(), objects, &earlier).await?;

@@ -83,7 +83,7 @@ fn render(chart: &LoadedChart) -> anyhow::Result<Vec<u8>> {
     };
     let capabilities = Capabilities::new(KubeVersion::parse("v1.36.0")?, vec!["v1".into()]);
     let rendered = chart.render(&Values::new(), &release, &capabilities, &Host::default())?;
-    Ok(rendered.manifest.into_bytes())
+    Ok(rendered.manifest().into_bytes())
 }
 
 /// Templates without a chart.
