@@ -6,12 +6,13 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use helm_chart::{Limits, Mode, SourceFile};
+use rustix::fs::FileType;
 
 use super::place::{Boundary, real_path};
 use super::{FileError, go_text, open, read_open};
@@ -104,6 +105,7 @@ impl ChartFolder {
             ignores,
             bytes_left: limits.total_bytes,
             found: Folder::default(),
+            buffer: Buffer::default(),
             above: Vec::new(),
         };
         walk.folder(&self.path, "", &self.opened)?;
@@ -117,6 +119,7 @@ struct Walk<'a> {
     ignores: &'a dyn Fn(&str, bool) -> bool,
     bytes_left: usize,
     found: Folder,
+    buffer: Buffer,
     /// Device and number of the folders that are being read: a link to one of them never ends.
     above: Vec<(u64, u64)>,
 }
@@ -132,34 +135,43 @@ impl Walk<'_> {
             return Err(FolderError::TooDeep(path.to_owned()));
         }
         self.above.push(identity);
-        for name in names(path, opened)? {
+        for Entry { name, kind } in entries(path, opened)? {
             let path = path.join(&name);
             let name = name.to_str().ok_or_else(|| FolderError::Name(path.clone()))?;
             let below = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
-            self.entry(&path, below)?;
+            self.entry(opened, &path, below, kind)?;
         }
         self.above.pop();
         Ok(())
     }
 
-    fn entry(&mut self, path: &Path, below: String) -> Result<(), FolderError> {
-        let mut metadata =
-            std::fs::symlink_metadata(path).map_err(|error| FileError::new("lstat", path, &error))?;
-        let is_link = metadata.is_symlink();
+    fn entry(
+        &mut self,
+        folder: &File,
+        path: &Path,
+        below: String,
+        mut kind: FileType,
+    ) -> Result<(), FolderError> {
+        // Some file systems do not say it in their folders.
+        if kind == FileType::Unknown {
+            let metadata = std::fs::symlink_metadata(path);
+            kind = file_type(&metadata.map_err(|error| FileError::new("lstat", path, &error))?);
+        }
+        let is_link = kind == FileType::Symlink;
         if is_link {
             let target = std::fs::canonicalize(path).map_err(|error| dangling(path, &error))?;
-            metadata = std::fs::metadata(&target).map_err(|error| dangling(path, &error))?;
+            kind = file_type(&std::fs::metadata(&target).map_err(|error| dangling(path, &error))?);
             self.found.links.push(Followed { path: path.to_owned(), target });
         }
         // The repository's own data are no part of a chart that lies at its root, ignored or not; no link leads there.
         let own_data = path.file_name().is_some_and(|name| name == ".git") && !is_link;
-        if own_data || (self.ignores)(&below, metadata.is_dir()) {
+        if own_data || (self.ignores)(&below, kind == FileType::Directory) {
             return Ok(());
         }
-        if !metadata.is_dir() && !metadata.is_file() {
+        if !matches!(kind, FileType::Directory | FileType::RegularFile) {
             return Err(FolderError::Irregular(path.to_owned()));
         }
-        let opened = self.boundary.open(path)?;
+        let opened = if is_link { self.boundary.open(path) } else { self.boundary.open_in(folder, path) }?;
         // It may have become something else since the look at it.
         let metadata = opened.metadata().map_err(|error| FileError::new("stat", path, &error))?;
         if metadata.is_dir() {
@@ -181,28 +193,68 @@ impl Walk<'_> {
         let Some(size) = usize::try_from(size).ok().filter(|size| *size <= room) else {
             return Err(too_large(below));
         };
-        let mut bytes = Vec::with_capacity(size);
-        let read = opened.take(room as u64 + 1).read_to_end(&mut bytes);
-        read.map_err(|error| FileError::new("read", path, &error))?;
+        let read = self.buffer.read(&opened, size, room);
+        let bytes = read.map_err(|error| FileError::new("read", path, &error))?;
         self.bytes_left = room.checked_sub(bytes.len()).ok_or_else(|| too_large(below.clone()))?;
         self.found.files.push(SourceFile { path: below, mode: Mode::File, bytes: bytes.into() });
         Ok(())
     }
 }
 
-/// The names in an open folder, sorted by bytes.
-fn names(path: &Path, folder: &File) -> Result<Vec<OsString>, FolderError> {
+/// What one file after the other is read into. A file's bytes are copied from here into a piece of just their size.
+#[derive(Default)]
+struct Buffer(Vec<u8>);
+
+impl Buffer {
+    /// The bytes of a file that is said to have `size` bytes: one more than `most` if it has grown beyond that.
+    fn read(&mut self, mut file: &File, size: usize, most: usize) -> io::Result<&[u8]> {
+        let mut length = 0;
+        // Room for one byte more: nothing comes into it, unless the file has grown.
+        let mut wanted = size + 1;
+        loop {
+            if self.0.len() < wanted {
+                self.0.resize(wanted, 0);
+            }
+            match file.read(&mut self.0[length..wanted]) {
+                Ok(0) => return Ok(&self.0[..length]),
+                Ok(read) => length += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            if length > most {
+                return Ok(&self.0[..length]);
+            }
+            if length == wanted {
+                wanted = (2 * wanted).min(most + 1);
+            }
+        }
+    }
+}
+
+/// What a folder says of one thing in it.
+struct Entry {
+    name: OsString,
+    kind: FileType,
+}
+
+fn file_type(metadata: &std::fs::Metadata) -> FileType {
+    FileType::from_raw_mode(metadata.mode())
+}
+
+/// What is in an open folder, sorted by the names' bytes.
+fn entries(path: &Path, folder: &File) -> Result<Vec<Entry>, FolderError> {
     let fault = |error: rustix::io::Errno| FileError::new("open", path, &error.into());
-    let mut names = Vec::new();
+    let mut entries = Vec::new();
     for entry in rustix::fs::Dir::read_from(folder).map_err(fault)? {
         let entry = entry.map_err(fault)?;
         let name = entry.file_name().to_bytes();
         if name != b"." && name != b".." {
-            names.push(std::ffi::OsStr::from_bytes(name).to_owned());
+            let name = std::ffi::OsStr::from_bytes(name).to_owned();
+            entries.push(Entry { name, kind: entry.file_type() });
         }
     }
-    names.sort_unstable();
-    Ok(names)
+    entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    Ok(entries)
 }
 
 /// Go's text for a link that leads nowhere: it names the first part of the way that is not there.

@@ -35,6 +35,18 @@ impl Boundary {
         Err(FolderError::Outside { path: path.to_owned(), inside })
     }
 
+    /// Opens what lies in a folder that was opened as allowed. What has become a link since is looked at as one.
+    pub(super) fn open_in(&self, folder: &File, path: &Path) -> Result<File, FolderError> {
+        use rustix::fs::{Mode, OFlags, openat};
+        let Some(name) = path.file_name() else { return self.open(path) };
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        match openat(folder, name, flags, Mode::empty()) {
+            Ok(opened) => Ok(opened.into()),
+            Err(rustix::io::Errno::LOOP) => self.open(path),
+            Err(error) => Err(FileError::new("open", path, &error.into()).into()),
+        }
+    }
+
     /// Whether a link may lead to this path, which has no links itself. The repository's own data are out of bounds.
     fn allows(&self, real: &Path) -> bool {
         let within = |folder: &Path| {

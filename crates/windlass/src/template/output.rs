@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::io::{BufWriter, Write};
 
 use helm_engine::{Hook, Rendered};
 
@@ -10,6 +11,9 @@ use crate::command::chain;
 use crate::console::Console;
 use crate::disk::{self, OutputError};
 use crate::flags::Parsed;
+
+/// The bytes that are gathered before they are written.
+const WRITTEN_AT_ONCE: usize = 64 << 10;
 
 /// The output of one command.
 pub(super) struct Output<'a, 'p> {
@@ -30,13 +34,21 @@ impl Output<'_, '_> {
                 }
             }
         }
-        let objects = objects.trim();
         if self.flags.list("show-only").is_empty() {
-            // In two pieces: they may be large.
-            self.console.print(objects)?;
-            return Ok(self.console.print(&format!("\n{hooks}"))?);
+            return Ok(self.pieces(&objects, &hooks)?);
         }
-        self.show(&format!("{objects}\n{hooks}"))
+        self.show(&format!("{}\n{hooks}", objects.concat()))
+    }
+
+    /// Prints what may be large without making one text of it.
+    fn pieces(&mut self, objects: &[Cow<'_, str>], hooks: &str) -> std::io::Result<()> {
+        let mut out = BufWriter::with_capacity(WRITTEN_AT_ONCE, &mut *self.console.out);
+        for piece in objects {
+            out.write_all(piece.as_bytes())?;
+        }
+        out.write_all(b"\n")?;
+        out.write_all(hooks.as_bytes())?;
+        out.flush()
     }
 
     /// Prints what there is of a render that failed, and then gives its error.
@@ -65,18 +77,12 @@ impl Output<'_, '_> {
     }
 
     /// The custom resource definitions and the objects; or nothing, if they go to files.
-    fn objects<'r>(&mut self, rendered: &'r Rendered) -> Result<Cow<'r, str>, TemplateError> {
+    fn objects<'r>(&mut self, rendered: &'r Rendered) -> Result<Vec<Cow<'r, str>>, TemplateError> {
         let crds = if self.flags.on("include-crds") { rendered.crds.as_slice() } else { &[] };
         let Some(folder) = self.objects_dir() else {
-            if crds.is_empty() {
-                return Ok(Cow::Borrowed(&rendered.manifest));
-            }
-            let mut text = String::new();
-            for crd in crds {
-                text.push_str(&document(&crd.path, &String::from_utf8_lossy(&crd.file.data)));
-            }
-            text.push_str(&rendered.manifest);
-            return Ok(Cow::Owned(text));
+            let crds =
+                crds.iter().map(|crd| document(&crd.path, &String::from_utf8_lossy(&crd.file.data)).into());
+            return Ok(trimmed(crds.chain(rendered.manifest_parts().map(Cow::Borrowed)).collect()));
         };
         // Helm takes what cannot be written for a part of rendering.
         let unrendered = |error: OutputError| TemplateError::Unrendered(chain(&error));
@@ -90,7 +96,7 @@ impl Output<'_, '_> {
             let again = !written.insert(&object.path);
             self.write(&folder, &object.path, &object.content, again).map_err(unrendered)?;
         }
-        Ok(Cow::Borrowed(""))
+        Ok(Vec::new())
     }
 
     fn hook(&mut self, hook: &Hook, text: &mut String) -> Result<(), TemplateError> {
@@ -124,6 +130,21 @@ impl Output<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// The pieces without the blanks that they end with. They begin with none.
+fn trimmed(mut pieces: Vec<Cow<'_, str>>) -> Vec<Cow<'_, str>> {
+    while let Some(last) = pieces.pop() {
+        let length = last.trim_end().len();
+        if length > 0 {
+            pieces.push(match last {
+                Cow::Borrowed(text) => Cow::Borrowed(&text[..length]),
+                Cow::Owned(text) => Cow::Owned(text[..length].to_owned()),
+            });
+            break;
+        }
+    }
+    pieces
 }
 
 fn document(path: &str, text: &str) -> String {
