@@ -13,6 +13,7 @@ use tracing::Instrument as _;
 use crate::access::Access;
 use crate::args::KitArgs;
 use crate::http::Readiness;
+use crate::kube_requests::KubeRequests;
 use crate::run::BoxError;
 use crate::server::{self, ServeError, Services};
 use crate::telemetry::chain;
@@ -41,6 +42,7 @@ pub struct Kit {
     pub readiness: Readiness,
     /// The metrics served at /metrics.
     pub metrics: prometheus::Registry,
+    kube_requests: KubeRequests,
     name: &'static str,
     args: Arc<KitArgs>,
     tasks: TaskTracker,
@@ -51,10 +53,13 @@ impl Kit {
     /// A kit outside [`crate::main`], for a service that is run inside another process (a test). Whoever makes it drains it.
     #[must_use]
     pub fn new(name: &'static str, args: &KitArgs) -> Self {
+        let metrics = prometheus::Registry::new();
         Self {
             shutdown: CancellationToken::new(),
             readiness: Readiness::default(),
-            metrics: prometheus::Registry::new(),
+            kube_requests: KubeRequests::register(&metrics)
+                .expect("the registry is empty, and the name a valid one"),
+            metrics,
             name,
             args: Arc::new(args.clone()),
             tasks: TaskTracker::new(),
@@ -88,7 +93,7 @@ impl Kit {
         self.tasks.spawn(task);
     }
 
-    /// A client for the API server: by `--kubeconfig`, else by the pod's ServiceAccount.
+    /// A client for the API server, whose requests are counted in [`Self::metrics`]: by `--kubeconfig`, else by the pod's ServiceAccount.
     ///
     /// # Errors
     /// Says which of the two was tried and what is wrong with it. The API server is not asked yet.
@@ -103,7 +108,8 @@ impl Kit {
             }
             None => kube::Config::incluster().map_err(KubeClientError::InCluster)?,
         };
-        kube::Client::try_from(config).map_err(KubeClientError::Client)
+        let builder = kube::client::ClientBuilder::try_from(config).map_err(KubeClientError::Client)?;
+        Ok(builder.with_layer(&self.kube_requests).build())
     }
 
     /// Serves gRPC (with health and reflection) and HTTP until the process shall stop and the calls in flight have ended.

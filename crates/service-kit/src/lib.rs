@@ -17,6 +17,7 @@ mod connection;
 pub mod failpoint;
 mod http;
 mod kit;
+mod kube_requests;
 mod run;
 mod server;
 pub mod telemetry;
