@@ -1,16 +1,32 @@
 //! `FluxHelmRelease`: one Helm release, described in git.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+mod lifecycle;
+mod rendering;
+mod source;
+mod status;
+
 use kube::CustomResource;
+use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use lifecycle::{
+    CrdPolicy, DeletionPolicy, Dependency, InstallOptions, InstallRemediation, RollbackOptions, TestFilter,
+    TestOptions, UpgradeOptions, UpgradeRemediation,
+};
+pub use rendering::{
+    CommonMetadata, DriftDetection, DriftMode, IgnoreRule, Image, Kustomize, Patch, PostRenderer, Selector,
+};
+pub use source::{ChartFileReference, KeyReference, LocalReference, RepositoryChart, ValuesSource};
+pub use status::{FluxHelmReleaseStatus, LastAttempt, Snapshot, TestResult};
+
 /// What to release: a chart from the config repository, and the values to give it.
 ///
-/// A spec without `chartGitPath` is refused by the API server with a message that says what to write (a CEL rule on
-/// `spec`). The Rust field stays optional all the same, because objects stored before the rule existed are still
-/// served: a reader must report them in their status and go on with the others.
+/// A spec without a chart is refused by the API server with a message that says what to write (a CEL rule on
+/// `spec`). The Rust fields stay optional all the same, because objects stored before the rule existed are still
+/// served: a reader must report them in their status and go on with the others. What the article's `FluxHelmRelease` has is
+/// `chartGitPath`, `releaseName` and `values`; everything else is optional.
 ///
 /// ```
 /// # fn main() -> Result<(), serde_json::Error> {
@@ -37,25 +53,47 @@ use serde_json::{Map, Value};
     derive = "PartialEq",
     doc = "A Helm release: a chart from the config repository and the values to give it.",
     printcolumn = r#"{"name": "Release", "type": "string", "jsonPath": ".status.releaseName", "description": "Name of the Helm release."}"#,
+    printcolumn = r#"{"name": "Chart", "type": "string", "jsonPath": ".status.history[0].chartVersion", "description": "Version of the chart in the newest revision."}"#,
     printcolumn = r#"{"name": "Revision", "type": "integer", "jsonPath": ".status.releaseRevision", "description": "Revision of the Helm release, as helm history counts them."}"#,
     printcolumn = r#"{"name": "Ready", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].status", "description": "Whether the release is what the spec and the chart in git say."}"#,
     printcolumn = r#"{"name": "Status", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].message", "description": "What happened last, and what to do if it failed."}"#,
     printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp", "description": "Time since the object was created."}"#
 )]
 #[serde(rename_all = "camelCase")]
-#[schemars(description = "What to release: a chart from the config repository, and the values to give it.", extend("x-kubernetes-validations" = [{
-    "rule": "has(self.chartGitPath) && self.chartGitPath != ''",
-    "message": "spec.chartGitPath is missing: give the chart's directory, relative to the charts path of the repository",
-    "reason": "FieldValueRequired"
-}]))]
+#[schemars(transform = RecursiveTransform(without_default))]
+#[schemars(description = "What to release: a chart from the config repository or a chart repository, and the values to give it.", extend("x-kubernetes-validations" = [
+    {
+        "rule": "(has(self.chartGitPath) && self.chartGitPath != '') || has(self.chart)",
+        "message": "spec.chartGitPath is missing: give the chart's directory, relative to the charts path of the repository, or spec.chart with a chart of a chart repository",
+        "reason": "FieldValueRequired"
+    },
+    {
+        "rule": "!(has(self.chartGitPath) && self.chartGitPath != '' && has(self.chart))",
+        "message": "spec.chartGitPath and spec.chart are both given: a release has one chart"
+    },
+    {
+        "rule": "!(has(self.skipCRDs) && self.skipCRDs && has(self.crds) && self.crds != 'Skip')",
+        "message": "spec.skipCRDs and spec.crds contradict each other: give one of them"
+    },
+    {
+        "rule": "!(has(self.rollback) && has(self.rollback.enable) && self.rollback.enable && has(self.upgrade) && has(self.upgrade.remediation) && self.upgrade.remediation != 'rollback')",
+        "message": "spec.rollback.enable and spec.upgrade.remediation contradict each other: give one of them"
+    }
+]))]
 pub struct FluxHelmReleaseSpec {
     /// Directory of the chart, relative to the charts path of the config repository (`charts` unless configured
-    /// otherwise). Required.
+    /// otherwise). Required, unless `chart` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", length(max = 512))]
     pub chart_git_path: Option<String>,
 
-    /// Name of the Helm release, at most 53 characters (Helm's limit). Defaults to `$namespace-$name` of this object.
+    /// A chart of a chart repository, in place of `chartGitPath`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "RepositoryChart")]
+    pub chart: Option<RepositoryChart>,
+
+    /// Name of the Helm release, at most 53 characters (Helm's limit). Defaults to `$namespace-$name` of this object, and to
+    /// `$namespace-$targetNamespace-$name` with another target namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         with = "String",
@@ -64,82 +102,114 @@ pub struct FluxHelmReleaseSpec {
     )]
     pub release_name: Option<String>,
 
-    /// Values that override the chart's own `values.yaml`: any YAML mapping.
+    /// Namespace of the Helm release, its records and those of its objects that name none. Defaults to this object's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        with = "String",
+        length(min = 1, max = 63),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+    )]
+    pub target_namespace: Option<String>,
+
+    /// Values that override the chart's own `values.yaml`: any YAML mapping. They win over `valueFileSecrets` and `valuesFrom`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "free_form_object")]
     pub values: Option<Map<String, Value>>,
-}
 
-/// What release-operator last saw and did.
-///
-/// Everything here can be derived again from the Helm release's own record and from git; nothing is decided by it
-/// alone. Digests are written `sha256:<hex>`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(description = "What release-operator last saw and did.")]
-pub struct FluxHelmReleaseStatus {
-    /// The `metadata.generation` that this status speaks about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
-
-    /// `Ready`: the release is what the spec and the chart in git say. `Released`: the last install or upgrade
-    /// succeeded. Both carry a reason and a message that a person can act on.
+    /// Secrets of this namespace with values in their key `values.yaml`; later ones win. The same as `valuesFrom` before all of those.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
-    pub conditions: Vec<Condition>,
+    #[schemars(length(max = 100))]
+    pub value_file_secrets: Vec<LocalReference>,
 
-    /// Name of the Helm release.
+    /// Further values; later ones win. A change of a ConfigMap or Secret is followed at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    pub values_from: Vec<ValuesSource>,
+
+    /// Objects that must be ready before the release is installed or upgraded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    pub depends_on: Vec<Dependency>,
+
+    /// Whether the release is left alone. Deleting the object still does what `deletionPolicy` says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspend: bool,
+
+    /// The longest that an install or upgrade may take with its hooks and its wait, as a Go duration (`5m`); five minutes without
+    /// it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub release_name: Option<String>,
+    #[schemars(schema_with = "duration")]
+    pub timeout: Option<String>,
 
-    /// Helm's own status of the release (`deployed`, `failed`, `pending-upgrade`, …).
+    /// Whether an install or upgrade succeeds only when its objects are ready (`helm --wait`, Jobs too). Without it they are watched all
+    /// the same and shown by the condition `Ready`. On with `upgrade.remediation` and `test`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub release_status: Option<String>,
+    #[schemars(with = "bool")]
+    pub wait: Option<bool>,
 
-    /// Revision of the Helm release that is deployed, as `helm history` counts them, from 1.
+    /// Failed installs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub release_revision: Option<i64>,
+    #[schemars(with = "InstallOptions")]
+    pub install: Option<InstallOptions>,
 
-    /// Git revision whose chart was last released, written `branch@sha1:<hex>`.
+    /// Failed upgrades.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source_revision: Option<String>,
+    #[schemars(with = "UpgradeOptions")]
+    pub upgrade: Option<UpgradeOptions>,
 
-    /// Digest of the chart's files that were last released.
+    /// Rollbacks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub chart_digest: Option<String>,
+    #[schemars(with = "RollbackOptions")]
+    pub rollback: Option<RollbackOptions>,
 
-    /// Digest of the values that were last released.
+    /// The chart's tests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub values_digest: Option<String>,
+    #[schemars(with = "TestOptions")]
+    pub test: Option<TestOptions>,
 
-    /// The last install or upgrade that was tried, whatever came of it.
+    /// Revisions kept in the history, 0 for all; the operator's own limit without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_attempt: Option<LastAttempt>,
-}
+    #[schemars(with = "u32", range(max = 1000))]
+    pub max_history: Option<u32>,
 
-/// The input of the last install or upgrade, so that a failed one is not tried again before its input changes.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct LastAttempt {
-    /// The `metadata.generation` that was tried.
-    #[serde(default)]
-    pub generation: i64,
+    /// The same as `crds: Skip`.
+    #[serde(default, rename = "skipCRDs", skip_serializing_if = "std::ops::Not::not")]
+    pub skip_crds: bool,
 
-    /// Git revision that the chart was taken from, written `branch@sha1:<hex>`.
+    /// What becomes of the CustomResourceDefinitions below the chart's `crds/`; `Create` without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source_revision: Option<String>,
+    #[schemars(with = "CrdPolicy")]
+    pub crds: Option<CrdPolicy>,
 
-    /// Digest of the chart's files.
+    /// Whether the chart's hooks are left out, tests excepted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disable_hooks: bool,
+
+    /// ServiceAccount of this namespace with whose rights the release's objects are read, applied and deleted; release-operator's own
+    /// without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub chart_digest: Option<String>,
+    #[schemars(with = "String", length(min = 1, max = 253))]
+    pub service_account_name: Option<String>,
 
-    /// Digest of the values.
+    /// Live objects that differ from the release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub values_digest: Option<String>,
+    #[schemars(with = "DriftDetection")]
+    pub drift_detection: Option<DriftDetection>,
 
-    /// How often this input has failed in a row; 0 after a success.
-    #[serde(default)]
-    pub failures: i64,
+    /// Labels and annotations for all objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "CommonMetadata")]
+    pub common_metadata: Option<CommonMetadata>,
+
+    /// Changes to the rendered objects, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    pub post_renderers: Vec<PostRenderer>,
+
+    /// What becomes of the release when this object is deleted; `purge` without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DeletionPolicy")]
+    pub deletion_policy: Option<DeletionPolicy>,
 }
 
 /// A mapping of anything: the API server stores it as it is written.
@@ -148,5 +218,19 @@ fn free_form_object(_: &mut SchemaGenerator) -> Schema {
         "type": "object",
         "nullable": true,
         "x-kubernetes-preserve-unknown-fields": true,
+    })
+}
+
+/// What is left out stays left out: the API server writes no defaults into objects that git states.
+fn without_default(schema: &mut Schema) {
+    schema.remove("default");
+}
+
+/// A duration in Go's notation, as Helm's flags take it.
+fn duration(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 32,
+        "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$",
     })
 }

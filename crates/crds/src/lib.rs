@@ -17,7 +17,13 @@ mod flux_helm_release;
 mod print;
 mod sealed_secret;
 
-pub use flux_helm_release::{FluxHelmRelease, FluxHelmReleaseSpec, FluxHelmReleaseStatus, LastAttempt};
+pub use flux_helm_release::{
+    ChartFileReference, CommonMetadata, CrdPolicy, DeletionPolicy, Dependency, DriftDetection, DriftMode,
+    FluxHelmRelease, FluxHelmReleaseSpec, FluxHelmReleaseStatus, IgnoreRule, Image, InstallOptions,
+    InstallRemediation, KeyReference, Kustomize, LastAttempt, LocalReference, Patch, PostRenderer,
+    RepositoryChart, RollbackOptions, Selector, Snapshot, TestFilter, TestOptions, TestResult,
+    UpgradeOptions, UpgradeRemediation, ValuesSource,
+};
 pub use print::{CrdFile, crd_files};
 pub use sealed_secret::{
     SealedSecret, SealedSecretCondition, SealedSecretSpec, SealedSecretStatus, SecretTemplate,

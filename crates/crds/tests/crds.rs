@@ -36,7 +36,7 @@ fn schemas_keep_the_originals_names() {
     check(
         0,
         &format!("{spec}/x-kubernetes-validations/0/rule"),
-        json!("has(self.chartGitPath) && self.chartGitPath != ''"),
+        json!("(has(self.chartGitPath) && self.chartGitPath != '') || has(self.chart)"),
     );
     check(1, "/metadata/name", json!("sealedsecrets.bitnami.com"));
     check(1, "/spec/versions/0/subresources/status", json!({}));
