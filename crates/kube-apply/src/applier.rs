@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Preconditions};
 use kube::runtime::wait::await_condition;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use crate::{ApplyError, Discovery, ObjectRef, Resolved};
+use crate::acting::Clients;
+use crate::{ApplyError, Discovery, Impersonated, ObjectRef, Resolved};
 
 /// Waits between tries while the API server does not serve a kind that was just established.
 const NOT_SERVED_YET: [Duration; 4] = [
@@ -95,6 +97,8 @@ pub enum DeleteOutcome {
 #[derive(Clone)]
 pub struct Applier {
     client: kube::Client,
+    account: Option<Impersonated>,
+    clients: Arc<Clients>,
     discovery: Discovery,
     limit: Arc<Semaphore>,
     settings: Settings,
@@ -105,7 +109,29 @@ impl Applier {
     pub fn new(client: kube::Client, settings: Settings) -> Self {
         let discovery = Discovery::new(client.clone(), settings.timeout);
         let limit = Arc::new(Semaphore::new(settings.concurrency.max(1)));
-        Self { client, discovery, limit, settings }
+        let clients = Arc::new(Clients::new(client.clone()));
+        Self { client, account: None, clients, discovery, limit, settings }
+    }
+
+    /// The same applier with the rights of a service account, or (`None`) with the process's own; whatever this one acts as.
+    ///
+    /// It shares the discovery cache, the bound on concurrent requests and the connections. Discovery, and the wait for a definition to
+    /// be established, stay with the process's own rights. What the account may not do is [`ApplyError::AccountForbidden`]; that the
+    /// process may not act as the account is [`ApplyError::Forbidden`].
+    ///
+    /// Cheap enough for each look at a release. To be called inside a tokio runtime, which the first call for an account gives a task.
+    #[must_use]
+    pub fn acting_as(&self, account: Option<Impersonated>) -> Self {
+        let client = match &account {
+            Some(account) => self.clients.acting_as(account),
+            None => self.clients.own().clone(),
+        };
+        Self { client, account, ..self.clone() }
+    }
+
+    /// The service account that it acts as; `None` with the process's own rights.
+    pub fn account(&self) -> Option<&Impersonated> {
+        self.account.as_ref()
     }
 
     /// The shared discovery cache.
@@ -113,9 +139,14 @@ impl Applier {
         &self.discovery
     }
 
-    /// The client that this applier uses.
+    /// The client that this applier uses, with the rights of the account that it acts as.
     pub fn client(&self) -> &kube::Client {
         &self.client
+    }
+
+    /// The client with the process's own rights.
+    pub(crate) fn own_client(&self) -> &kube::Client {
+        self.clients.own()
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -177,6 +208,42 @@ impl Applier {
     ) -> Result<Applied, ApplyError> {
         let (object, api) = self.api(&ObjectRef::of(document)?, default_namespace).await?;
         self.patch(&object, &api, document, before, how).await
+    }
+
+    /// What the live object would be after an apply, by a dry-run: admission, defaults and the fields of other managers have had their
+    /// say, and nothing is stored. See [`crate::drift::differences`].
+    ///
+    /// # Errors
+    /// Any [`ApplyError`]; the same as those of the apply.
+    pub async fn dry_run(
+        &self,
+        document: &Value,
+        default_namespace: &str,
+        how: &ApplyOptions,
+    ) -> Result<DynamicObject, ApplyError> {
+        let (object, api) = self.api(&ObjectRef::of(document)?, default_namespace).await?;
+        self.request(&object, &api, document, how, true).await
+    }
+
+    /// Writes `entries` over the `metadata.managedFields` of a live object that is still as it was read; see [`crate::taken_over`].
+    /// Returns its new resource version.
+    ///
+    /// # Errors
+    /// Any [`ApplyError`]; [`ApplyError::Unavailable`] when the object has changed since it was read.
+    pub async fn set_managed_fields(
+        &self,
+        live: &DynamicObject,
+        entries: &[ManagedFieldsEntry],
+        object: &ObjectRef,
+        default_namespace: &str,
+    ) -> Result<Option<String>, ApplyError> {
+        let (object, api) = self.api(object, default_namespace).await?;
+        let metadata =
+            json!({"managedFields": entries, "resourceVersion": live.metadata.resource_version.as_deref()});
+        let patch = Patch::Merge(json!({"metadata": metadata}));
+        let params = PatchParams::default();
+        let live = self.bounded(&object, api.patch_metadata(&object.name, &params, &patch)).await?;
+        Ok(live.metadata.resource_version)
     }
 
     /// Deletes an object with background propagation. With `uid`, only that very object.
@@ -251,7 +318,8 @@ impl Applier {
     /// Returns the object as it was then; `None` when it was not there.
     ///
     /// # Errors
-    /// [`ApplyError::Unavailable`] when the time is over or the watch fails.
+    /// [`ApplyError::Unavailable`] when the time is over or the watch fails; [`ApplyError::Forbidden`] and
+    /// [`ApplyError::AccountForbidden`] when it is not allowed to watch.
     pub async fn wait_until(
         &self,
         object: &ObjectRef,
@@ -262,9 +330,7 @@ impl Applier {
         let (object, api) = self.api(object, default_namespace).await?;
         match tokio::time::timeout(limit, await_condition(api, &object.name, reached)).await {
             Ok(Ok(live)) => Ok(live),
-            Ok(Err(error)) => {
-                Err(ApplyError::Unavailable { object: object.to_string(), source: Box::new(error) })
-            }
+            Ok(Err(error)) => Err(ApplyError::from_wait(object, error, self.account.as_ref())),
             Err(_) => {
                 let source = format!("it was not reached within {} s", limit.as_secs()).into();
                 Err(ApplyError::Unavailable { object: object.to_string(), source })
@@ -280,18 +346,36 @@ impl Applier {
         before: Option<&str>,
         how: &ApplyOptions,
     ) -> Result<Applied, ApplyError> {
+        let live = self.request(object, api, document, how, false).await?;
+        let change = match before {
+            None => Change::Created,
+            Some(version) if live.metadata.resource_version.as_deref() == Some(version) => Change::Unchanged,
+            Some(_) => Change::Configured,
+        };
+        Ok(Applied { change, live })
+    }
+
+    async fn request(
+        &self,
+        object: &ObjectRef,
+        api: &Api<DynamicObject>,
+        document: &Value,
+        how: &ApplyOptions,
+        dry_run: bool,
+    ) -> Result<DynamicObject, ApplyError> {
         let document = stated(document, object);
         let params = PatchParams {
             field_manager: Some(how.field_manager.clone()),
             force: how.force,
+            dry_run,
             ..PatchParams::default()
         };
         let mut waits = NOT_SERVED_YET.iter();
-        let live = loop {
+        loop {
             let outcome =
                 self.bounded_raw(object, api.patch(&object.name, &params, &Patch::Apply(&document))).await?;
             match outcome {
-                Ok(live) => break live,
+                Ok(live) => return Ok(live),
                 Err(kube::Error::Api(status)) if not_served(&status) => match waits.next() {
                     Some(wait) => tokio::time::sleep(*wait).await,
                     None => {
@@ -302,15 +386,9 @@ impl Applier {
                         });
                     }
                 },
-                Err(error) => return Err(ApplyError::from_kube(object, error)),
+                Err(error) => return Err(self.sorted(object, error)),
             }
-        };
-        let change = match before {
-            None => Change::Created,
-            Some(version) if live.metadata.resource_version.as_deref() == Some(version) => Change::Unchanged,
-            Some(_) => Change::Configured,
-        };
-        Ok(Applied { change, live })
+        }
     }
 
     async fn api(
@@ -332,7 +410,11 @@ impl Applier {
         object: &ObjectRef,
         request: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, ApplyError> {
-        self.bounded_raw(object, request).await?.map_err(|error| ApplyError::from_kube(object, error))
+        self.bounded_raw(object, request).await?.map_err(|error| self.sorted(object, error))
+    }
+
+    fn sorted(&self, object: &ObjectRef, error: kube::Error) -> ApplyError {
+        ApplyError::of_request(object, error, self.account.as_ref())
     }
 
     async fn bounded_raw<T>(

@@ -83,13 +83,13 @@ impl Applier {
         ObjectResult { index, object: identity.to_string(), outcome }
     }
 
-    /// Waits, by watch, until a CustomResourceDefinition is established.
+    /// Waits, by watch and with the process's own rights, until a CustomResourceDefinition is established.
     ///
     /// # Errors
     /// [`ApplyError::Unavailable`] after [`crate::Settings::established_timeout`], or when the watch fails.
     pub async fn wait_established(&self, name: &str) -> Result<(), ApplyError> {
         let object = format!("CustomResourceDefinition {name}");
-        let api: Api<CustomResourceDefinition> = Api::all(self.client().clone());
+        let api: Api<CustomResourceDefinition> = Api::all(self.own_client().clone());
         let limit = self.settings().established_timeout;
         match tokio::time::timeout(limit, await_condition(api, name, is_crd_established())).await {
             Ok(Ok(_)) => Ok(()),

@@ -1,6 +1,9 @@
 //! What can go wrong with one object, sorted by what a person or a retry can do about it.
 
 use kube::core::Status;
+use kube::runtime::{wait, watcher};
+
+use crate::Impersonated;
 
 /// Why an object could not be read, applied or deleted. Every message names the object.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +47,18 @@ pub enum ApplyError {
         /// The API server's words.
         message: String,
     },
+    /// The service account that the applier acts as ([`crate::Applier::acting_as`]) has no right to this.
+    #[error("ServiceAccount {account} may not {verb} {object}: {message}")]
+    AccountForbidden {
+        /// The account.
+        account: Impersonated,
+        /// What it may not do, in the words of RBAC.
+        verb: String,
+        /// The object.
+        object: String,
+        /// The API server's words.
+        message: String,
+    },
     /// Another field manager owns fields that the document states, and the apply was not forced.
     #[error("{object}: owned by {}: {}", managers.join(", "), fields.join(", "))]
     Conflict {
@@ -80,6 +95,7 @@ impl ApplyError {
             Self::UnknownKind { .. } | Self::NamespaceAbsent { .. } | Self::Unavailable { .. } => true,
             Self::Malformed { .. }
             | Self::Forbidden { .. }
+            | Self::AccountForbidden { .. }
             | Self::Conflict { .. }
             | Self::Invalid { .. } => false,
         }
@@ -93,13 +109,38 @@ impl ApplyError {
 
     /// Sorts an error of the Kubernetes client.
     pub fn from_kube(object: impl ToString, error: kube::Error) -> Self {
+        Self::of_request(object, error, None)
+    }
+
+    /// As [`ApplyError::from_kube`], for a request that was sent with the rights of `account`.
+    pub(crate) fn of_request(
+        object: impl ToString,
+        error: kube::Error,
+        account: Option<&Impersonated>,
+    ) -> Self {
         match error {
-            kube::Error::Api(status) => Self::from_status(object.to_string(), *status),
+            kube::Error::Api(status) => Self::from_status(object.to_string(), *status, account),
             other => Self::Unavailable { object: object.to_string(), source: Box::new(other) },
         }
     }
 
-    fn from_status(object: String, status: Status) -> Self {
+    /// Sorts what ended a watch.
+    pub(crate) fn from_wait(
+        object: impl ToString,
+        error: wait::Error,
+        account: Option<&Impersonated>,
+    ) -> Self {
+        let wait::Error::ProbeFailed(error) = error;
+        match error {
+            watcher::Error::InitialListFailed(error)
+            | watcher::Error::WatchStartFailed(error)
+            | watcher::Error::WatchFailed(error) => Self::of_request(object, error, account),
+            watcher::Error::WatchError(status) => Self::from_status(object.to_string(), *status, account),
+            other => Self::Unavailable { object: object.to_string(), source: Box::new(other) },
+        }
+    }
+
+    fn from_status(object: String, status: Status, account: Option<&Impersonated>) -> Self {
         let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
         let caused_by = |reason: &str| causes.iter().any(|cause| cause.reason == reason);
         if caused_by("FieldManagerConflict") {
@@ -115,6 +156,13 @@ impl ApplyError {
             return Self::NamespaceAbsent { object, message: status.message };
         }
         if status.is_forbidden() {
+            // The API server names whom it refuses: the account or, when it may not be acted as, the process.
+            if let Some(account) = account
+                && let Some(verb) = refused(&status.message, &account.user())
+            {
+                let account = account.clone();
+                return Self::AccountForbidden { account, verb, object, message: status.message };
+            }
             return Self::Forbidden { object, message: status.message };
         }
         // A field that the schema does not know is answered with code 500 by server-side apply.
@@ -124,6 +172,14 @@ impl ApplyError {
         }
         Self::Unavailable { object, source: Box::new(status) }
     }
+}
+
+/// What a user is refused: `… User "a" cannot patch resource "deployments" …` → `patch`; `apply` where the message names the user and
+/// no verb, as for a Role that grants more than the user has. `None` when another is refused, or by a quota or an admission rule.
+fn refused(message: &str, user: &str) -> Option<String> {
+    let (_, rest) = message.split_once(&format!("ser \"{user}\""))?;
+    let verb = rest.strip_prefix(" cannot ").and_then(|rest| rest.split_whitespace().next());
+    Some(verb.unwrap_or("apply").to_owned())
 }
 
 /// `conflict with "helm" using apps/v1` → `helm`.
@@ -138,8 +194,13 @@ mod tests {
     use super::*;
 
     fn check(status: serde_json::Value, expected: &str, transient: bool) {
+        check_acting(status, None, expected, transient);
+    }
+
+    fn check_acting(status: serde_json::Value, account: Option<&str>, expected: &str, transient: bool) {
+        let account = account.map(|name| Impersonated::service_account("dev", name).unwrap());
         let status: Status = serde_json::from_value(status).unwrap();
-        let error = ApplyError::from_status("Deployment dev/a".into(), status);
+        let error = ApplyError::from_status("Deployment dev/a".into(), status, account.as_ref());
         assert_eq!(error.to_string(), expected);
         assert_eq!(error.is_transient(), transient, "{expected}");
     }
@@ -184,5 +245,34 @@ mod tests {
             unavailable,
             true,
         );
+    }
+
+    #[test]
+    fn a_refused_account_is_named_and_nobody_else() {
+        let forbidden = |message: &str| json!({"code": 403, "reason": "Forbidden", "message": message});
+        let cannot = |user: &str, verb: &str| {
+            format!(
+                "deployments.apps \"a\" is forbidden: User \"{user}\" cannot {verb} resource \"deployments\""
+            )
+        };
+        let check = |account, message: &str, expected: &str| {
+            check_acting(forbidden(message), account, &format!("{expected}: {message}"), false);
+        };
+        let flux = "system:serviceaccount:dev:flux";
+        for verb in ["patch", "create", "get"] {
+            let expected = format!("ServiceAccount dev/flux may not {verb} Deployment dev/a");
+            check(Some("flux"), &cannot(flux, verb), &expected);
+        }
+        check(
+            Some("flux"),
+            &format!(
+                "user \"{flux}\" (groups=[]) is attempting to grant RBAC permissions not currently held"
+            ),
+            "ServiceAccount dev/flux may not apply Deployment dev/a",
+        );
+        let not_allowed = "Deployment dev/a: not allowed";
+        check(None, &cannot(flux, "patch"), not_allowed);
+        check(Some("flux2"), &cannot(flux, "impersonate"), not_allowed);
+        check(Some("flux"), "exceeded quota: pods", not_allowed);
     }
 }

@@ -1,4 +1,4 @@
-//! Server-side apply for the services that write to a cluster: discovery, identity, order, results, readiness.
+//! Server-side apply for the services that write to a cluster: discovery, identity, order, results, drift, readiness.
 //!
 //! One [`Applier`] is made per process over one [`kube::Client`]; clones share the client, the bound on concurrent
 //! requests and one [`Discovery`] cache. Objects are plain `serde_json` documents, so that a chart or a repository
@@ -23,18 +23,23 @@
 //! # }
 //! ```
 
+mod acting;
 mod applier;
 mod batch;
 mod discovery;
+pub mod drift;
 mod error;
 mod identity;
+mod managed_fields;
 mod order;
 mod readiness;
 
+pub use acting::{Impersonated, NoAccount};
 pub use applier::{Applied, Applier, ApplyOptions, Change, DeleteOutcome, Settings};
 pub use batch::ObjectResult;
 pub use discovery::{Discovery, Resolved, Snapshot};
 pub use error::ApplyError;
 pub use identity::ObjectRef;
+pub use managed_fields::taken_over;
 pub use order::phases;
-pub use readiness::{Readiness, has_readiness, readiness};
+pub use readiness::{Readiness, has_readiness, is_always_ready, readiness, readiness_at};

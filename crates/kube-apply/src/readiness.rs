@@ -1,10 +1,21 @@
 //! Whether a live object has become what its spec asks for.
 //!
-//! The rules are those of Helm's wait and of kstatus: an object counts only once its controller has seen the present
-//! generation; kinds without a known rule are ready as soon as they exist.
+//! The rules are those of kstatus, by which Helm 4 waits, and of Helm's own reader of Jobs: an object that is being deleted or whose
+//! controller has not seen the present generation is not ready; the conditions `Reconciling` and `Stalled` are believed of any kind;
+//! then comes the rule of the kind, or else its condition `Ready`. What says nothing of itself is ready as soon as it exists.
+//!
+//! On purpose other than in kstatus: a Pod that failed has failed and is not ready; a Pod that has ended has ended, although it is being
+//! deleted; a paused Deployment holds up nobody, as in Helm's wait; and a status that does not have the usual form says nothing, rather
+//! than making the object unknown for ever.
 
+mod run;
+mod status;
+mod workload;
+
+use jiff::Timestamp;
 use serde_json::Value;
 
+use self::status::{Condition, conditions, integer, string};
 use crate::ObjectRef;
 
 /// How far a live object has come.
@@ -18,223 +29,160 @@ pub enum Readiness {
     Failed(String),
 }
 
-/// Whether [`readiness`] has a rule for the kind, so that it is worth reading the object.
-pub fn has_readiness(object: &ObjectRef) -> bool {
+/// Whether objects of the kind have nothing to wait for, so that it is not worth reading them: they have no status, or one that no rule
+/// looks at. Of a kind that is not known, the status can tell.
+pub fn is_always_ready(object: &ObjectRef) -> bool {
+    let kind = object.kind.as_str();
     match object.group() {
-        "apps" => matches!(object.kind.as_str(), "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet"),
-        "batch" => object.kind == "Job",
-        "" => matches!(object.kind.as_str(), "Pod" | "PersistentVolumeClaim"),
-        "apiextensions.k8s.io" => object.kind == "CustomResourceDefinition",
+        "" => matches!(
+            kind,
+            "ConfigMap"
+                | "Endpoints"
+                | "Event"
+                | "LimitRange"
+                | "PersistentVolume"
+                | "PodTemplate"
+                | "ResourceQuota"
+                | "Secret"
+                | "ServiceAccount"
+        ),
+        "apps" => kind == "ControllerRevision",
+        "autoscaling" => kind == "HorizontalPodAutoscaler",
+        "batch" => kind == "CronJob",
+        "networking.k8s.io" => matches!(kind, "Ingress" | "IngressClass" | "NetworkPolicy"),
+        "admissionregistration.k8s.io" => {
+            matches!(kind, "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration")
+        }
+        "storage.k8s.io" => matches!(kind, "CSIDriver" | "CSINode" | "StorageClass"),
+        "scheduling.k8s.io" => kind == "PriorityClass",
+        "coordination.k8s.io" | "discovery.k8s.io" | "node.k8s.io" | "rbac.authorization.k8s.io" => true,
         _ => false,
     }
 }
 
-/// Judges one live object. `replicas: 0` is ready at once.
+/// Whether [`readiness`] can say something of the kind, so that it is worth reading the object.
+pub fn has_readiness(object: &ObjectRef) -> bool {
+    !is_always_ready(object)
+}
+
+/// Judges one live object, now.
 pub fn readiness(live: &Value) -> Readiness {
-    let group = live.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
-    let group = group.split_once('/').map_or("", |(group, _)| group);
-    let kind = live.get("kind").and_then(Value::as_str).unwrap_or_default();
+    readiness_at(live, Timestamp::now())
+}
+
+/// Judges one live object as it is at a time: a Pod that cannot be scheduled gets a moment before it has failed.
+pub fn readiness_at(live: &Value, now: Timestamp) -> Readiness {
+    let api_version = string(live, "/apiVersion").unwrap_or_default();
+    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    let kind = string(live, "/kind").unwrap_or_default();
+    // How something ended stays true while it is being deleted, as by its `ttlSecondsAfterFinished`.
+    let ended = match (group, kind) {
+        ("batch", "Job") => Some(run::job(live)),
+        ("", "Pod") => run::ended(live),
+        _ => None,
+    };
+    if let Some(judged) = ended.or_else(|| of_any_kind(live)) {
+        return judged;
+    }
     match (group, kind) {
-        ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet") if !observed(live) => {
-            Readiness::Progressing("its controller has not yet seen the change".to_owned())
+        ("apps" | "extensions", "Deployment") => workload::deployment(live),
+        ("apps", "StatefulSet") => workload::stateful_set(live),
+        ("apps" | "extensions", "DaemonSet") => workload::daemon_set(live),
+        ("apps" | "extensions", "ReplicaSet") => workload::replica_set(live),
+        ("", "Pod") => run::pod(live, now),
+        ("", "PersistentVolumeClaim") => volume_claim(live),
+        ("", "Service") => service(live),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => definition(live),
+        ("", "ConfigMap" | "Secret") | ("batch", "CronJob") | ("policy", "PodDisruptionBudget") => {
+            Readiness::Ready
         }
-        ("apps", "Deployment") => deployment(live),
-        ("apps", "StatefulSet") => stateful_set(live),
-        ("apps", "DaemonSet") => daemon_set(live),
-        ("apps", "ReplicaSet") => counted(live, "readyReplicas", number(live, "/spec/replicas", 1)),
-        ("batch", "Job") => job(live),
-        ("", "Pod") => pod(live),
-        ("", "PersistentVolumeClaim") => phase_is(live, "Bound"),
-        ("apiextensions.k8s.io", "CustomResourceDefinition") => condition_is_true(live, "Established"),
+        _ => by_condition(live),
+    }
+}
+
+/// What is believed of an object whatever its kind.
+fn of_any_kind(live: &Value) -> Option<Readiness> {
+    if string(live, "/metadata/deletionTimestamp").is_some_and(|time| !time.is_empty()) {
+        return Some(Readiness::Progressing("it is being deleted".to_owned()));
+    }
+    if let (Some(generation), Some(observed)) =
+        (integer(live, "/metadata/generation"), integer(live, "/status/observedGeneration"))
+        && generation != observed
+    {
+        return Some(Readiness::Progressing("its controller has not yet seen the change".to_owned()));
+    }
+    conditions(live).filter(Condition::is_true).find_map(|condition| match condition.kind {
+        "Reconciling" => Some(Readiness::Progressing(condition.told("it is being reconciled"))),
+        "Stalled" => Some(Readiness::Failed(condition.told("its controller has given up"))),
+        _ => None,
+    })
+}
+
+/// By the condition that most kinds of resource definitions have.
+fn by_condition(live: &Value) -> Readiness {
+    conditions(live)
+        .filter(|condition| condition.kind == "Ready")
+        .find_map(|condition| match condition.status {
+            "True" => Some(Readiness::Ready),
+            "False" | "Unknown" => Some(Readiness::Progressing(condition.told("it is not Ready"))),
+            _ => None,
+        })
+        .unwrap_or(Readiness::Ready)
+}
+
+fn volume_claim(live: &Value) -> Readiness {
+    match string(live, "/status/phase") {
+        Some("Bound") => Readiness::Ready,
+        phase => Readiness::Progressing(format!("phase {} instead of Bound", phase.unwrap_or("none"))),
+    }
+}
+
+fn service(live: &Value) -> Readiness {
+    let has_address = string(live, "/spec/clusterIP").is_some_and(|address| !address.is_empty());
+    match string(live, "/spec/type") {
+        Some("LoadBalancer") if !has_address => Readiness::Progressing("it has no cluster IP".to_owned()),
         _ => Readiness::Ready,
     }
 }
 
-fn deployment(live: &Value) -> Readiness {
-    if let Some(condition) = condition(live, "Progressing")
-        && condition.get("reason").and_then(Value::as_str) == Some("ProgressDeadlineExceeded")
-    {
-        return Readiness::Failed(message(condition, "the progress deadline was exceeded"));
-    }
-    let wanted = number(live, "/spec/replicas", 1);
-    match counted(live, "updatedReplicas", wanted) {
-        Readiness::Ready => {}
-        other => return other,
-    }
-    let old = number(live, "/status/replicas", 0) - number(live, "/status/updatedReplicas", 0);
-    if old > 0 {
-        return Readiness::Progressing(format!("{old} old replicas are still to be stopped"));
-    }
-    counted(live, "availableReplicas", wanted)
-}
-
-fn stateful_set(live: &Value) -> Readiness {
-    let wanted = number(live, "/spec/replicas", 1);
-    let on_delete = live.pointer("/spec/updateStrategy/type").and_then(Value::as_str) == Some("OnDelete");
-    let partition = number(live, "/spec/updateStrategy/rollingUpdate/partition", 0);
-    if !on_delete {
-        match counted(live, "updatedReplicas", (wanted - partition).max(0)) {
-            Readiness::Ready => {}
-            other => return other,
+fn definition(live: &Value) -> Readiness {
+    for condition in conditions(live) {
+        match (condition.kind, condition.status) {
+            ("NamesAccepted", "False") => {
+                return Readiness::Failed(condition.told("its names are not accepted"));
+            }
+            ("Established", "False") if condition.reason != "Installing" => {
+                return Readiness::Failed(condition.told("it is not established"));
+            }
+            ("Established", "True") => return Readiness::Ready,
+            _ => {}
         }
     }
-    counted(live, "readyReplicas", wanted)
-}
-
-fn daemon_set(live: &Value) -> Readiness {
-    let wanted = number(live, "/status/desiredNumberScheduled", 0);
-    let on_delete = live.pointer("/spec/updateStrategy/type").and_then(Value::as_str) == Some("OnDelete");
-    if !on_delete {
-        match counted(live, "updatedNumberScheduled", wanted) {
-            Readiness::Ready => {}
-            other => return other,
-        }
-    }
-    counted(live, "numberReady", wanted)
-}
-
-fn job(live: &Value) -> Readiness {
-    if let Some(failed) = condition(live, "Failed").filter(|condition| is_true(condition)) {
-        return Readiness::Failed(message(failed, "the job failed"));
-    }
-    match condition(live, "Complete").is_some_and(is_true) {
-        true => Readiness::Ready,
-        false => Readiness::Progressing("the job has not completed".to_owned()),
-    }
-}
-
-fn pod(live: &Value) -> Readiness {
-    match live.pointer("/status/phase").and_then(Value::as_str) {
-        Some("Succeeded") => Readiness::Ready,
-        Some("Failed") => Readiness::Failed("the pod failed".to_owned()),
-        _ => condition_is_true(live, "Ready"),
-    }
-}
-
-fn observed(live: &Value) -> bool {
-    number(live, "/status/observedGeneration", 0) >= number(live, "/metadata/generation", 0)
-}
-
-fn counted(live: &Value, field: &str, wanted: i64) -> Readiness {
-    let is = number(live, &format!("/status/{field}"), 0);
-    match is >= wanted {
-        true => Readiness::Ready,
-        false => Readiness::Progressing(format!("{field}: {is} of {wanted}")),
-    }
-}
-
-fn phase_is(live: &Value, wanted: &str) -> Readiness {
-    match live.pointer("/status/phase").and_then(Value::as_str) {
-        Some(phase) if phase == wanted => Readiness::Ready,
-        other => Readiness::Progressing(format!("phase {} instead of {wanted}", other.unwrap_or("none"))),
-    }
-}
-
-fn condition_is_true(live: &Value, kind: &str) -> Readiness {
-    match condition(live, kind) {
-        Some(condition) if is_true(condition) => Readiness::Ready,
-        Some(condition) => Readiness::Progressing(message(condition, &format!("not {kind}"))),
-        None => Readiness::Progressing(format!("not {kind}")),
-    }
-}
-
-fn condition<'a>(live: &'a Value, kind: &str) -> Option<&'a Value> {
-    let conditions = live.pointer("/status/conditions")?.as_array()?;
-    conditions.iter().find(|condition| condition.get("type").and_then(Value::as_str) == Some(kind))
-}
-
-fn is_true(condition: &Value) -> bool {
-    condition.get("status").and_then(Value::as_str) == Some("True")
-}
-
-fn message(condition: &Value, otherwise: &str) -> String {
-    let text = condition.get("message").and_then(Value::as_str).filter(|text| !text.is_empty());
-    text.unwrap_or(otherwise).to_owned()
-}
-
-fn number(live: &Value, pointer: &str, default: i64) -> i64 {
-    live.pointer(pointer).and_then(Value::as_i64).unwrap_or(default)
+    Readiness::Progressing("it is not yet established".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
-    fn rules_by_kind() {
-        let apps = |kind: &str, spec: Value, status: Value| json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"generation": 2}, "spec": spec, "status": status});
-        let progressing = |text: &str| Readiness::Progressing(text.to_owned());
+    fn kinds_without_a_status_are_not_read() {
         let rows = [
-            (
-                apps("Deployment", json!({}), json!({"observedGeneration": 1, "availableReplicas": 1})),
-                progressing("its controller has not yet seen the change"),
-            ),
-            (apps("Deployment", json!({"replicas": 0}), json!({"observedGeneration": 2})), Readiness::Ready),
-            (
-                apps(
-                    "Deployment",
-                    json!({"replicas": 2}),
-                    json!({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 2, "availableReplicas": 2}),
-                ),
-                progressing("1 old replicas are still to be stopped"),
-            ),
-            (
-                apps(
-                    "Deployment",
-                    json!({"replicas": 2}),
-                    json!({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 1}),
-                ),
-                progressing("availableReplicas: 1 of 2"),
-            ),
-            (
-                apps(
-                    "Deployment",
-                    json!({}),
-                    json!({"observedGeneration": 2, "conditions": [
-                        {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out"}]}),
-                ),
-                Readiness::Failed("timed out".to_owned()),
-            ),
-            (
-                apps(
-                    "StatefulSet",
-                    json!({"replicas": 3, "updateStrategy": {"rollingUpdate": {"partition": 2}}}),
-                    json!({"observedGeneration": 2, "updatedReplicas": 1, "readyReplicas": 3}),
-                ),
-                Readiness::Ready,
-            ),
-            (
-                apps(
-                    "DaemonSet",
-                    json!({}),
-                    json!({"observedGeneration": 2, "desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberReady": 1}),
-                ),
-                progressing("numberReady: 1 of 2"),
-            ),
-            (
-                json!({"apiVersion": "batch/v1", "kind": "Job", "status": {"conditions": [{"type": "Complete", "status": "True"}]}}),
-                Readiness::Ready,
-            ),
-            (
-                json!({"apiVersion": "batch/v1", "kind": "Job", "status": {"conditions": [{"type": "Failed", "status": "True", "message": "back-off"}]}}),
-                Readiness::Failed("back-off".to_owned()),
-            ),
-            (
-                json!({"apiVersion": "v1", "kind": "Pod", "status": {"phase": "Pending"}}),
-                progressing("not Ready"),
-            ),
-            (json!({"apiVersion": "v1", "kind": "Pod", "status": {"phase": "Succeeded"}}), Readiness::Ready),
-            (
-                json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "status": {"phase": "Pending"}}),
-                progressing("phase Pending instead of Bound"),
-            ),
-            (json!({"apiVersion": "v1", "kind": "ConfigMap"}), Readiness::Ready),
-            (json!({"apiVersion": "example.org/v1", "kind": "Deployment"}), Readiness::Ready),
+            ("v1", "ConfigMap", true),
+            ("v1", "Service", false),
+            ("v1", "PersistentVolumeClaim", false),
+            ("apps/v1", "Deployment", false),
+            ("batch/v1", "CronJob", true),
+            ("batch/v1", "Job", false),
+            ("rbac.authorization.k8s.io/v1", "Role", true),
+            ("example.org/v1", "ConfigMap", false),
+            ("cert-manager.io/v1", "Certificate", false),
         ];
-        for (live, expected) in rows {
-            assert_eq!(readiness(&live), expected, "{live}");
+        for (api_version, kind, expected) in rows {
+            let (api_version, kind) = (api_version.to_owned(), kind.to_owned());
+            let object = ObjectRef { api_version, kind, namespace: None, name: "a".to_owned() };
+            assert_eq!(is_always_ready(&object), expected, "{object}");
+            assert_eq!(has_readiness(&object), !expected, "{object}");
         }
     }
 }
