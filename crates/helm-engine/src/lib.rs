@@ -25,6 +25,7 @@ mod loaded;
 mod manifest;
 mod objects;
 mod order;
+pub mod post_render;
 mod pretty;
 mod release;
 mod shape;

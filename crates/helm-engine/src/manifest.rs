@@ -136,7 +136,7 @@ pub fn parse_manifest(text: &str) -> Result<Vec<Manifest>, ManifestError> {
     let parse = |document: &str| {
         let source = document.strip_prefix("# Source: ").and_then(|rest| rest.split_once('\n'));
         let (path, content) = source.unwrap_or(("", document));
-        read(path, content)
+        read(path, content.to_owned())
     };
     split_documents(text).into_iter().map(parse).collect()
 }
@@ -159,24 +159,32 @@ pub(crate) fn sort_files(
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Sorted, RenderError> {
     let mut heads = heads(&files, interrupted)?.into_iter();
-    let (mut hooks, mut manifests, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
+    let mut manifests = Vec::new();
     for (path, text) in files {
         for content in contents(text) {
             let Some(head) = heads.next() else { break };
-            let manifest = Manifest { path: path.clone(), content, ..head };
-            let Some(events) = manifest.annotations.get(HOOK) else {
-                manifests.push(manifest);
-                continue;
-            };
-            match hook_events(events) {
-                Some(events) => hooks.push(hook(events, &manifest)),
-                None => warnings.push(Warning::info("skipping unknown hooks").with("hookTypes", events)),
-            }
+            manifests.push(Manifest { path: path.clone(), content, ..head });
+        }
+    }
+    Ok(sort(manifests))
+}
+
+/// Tells hooks from other objects and sorts both for installing. The objects are in the order of their files.
+pub(crate) fn sort(objects: Vec<Manifest>) -> Sorted {
+    let (mut hooks, mut manifests, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
+    for manifest in objects {
+        let Some(events) = manifest.annotations.get(HOOK) else {
+            manifests.push(manifest);
+            continue;
+        };
+        match hook_events(events) {
+            Some(events) => hooks.push(hook(events, &manifest)),
+            None => warnings.push(Warning::info("skipping unknown hooks").with("hookTypes", events)),
         }
     }
     sort_by_kind(&mut hooks, KindOrder::Install, |hook| &hook.kind);
     sort_by_kind(&mut manifests, KindOrder::Install, |manifest| &manifest.kind);
-    Ok(Sorted { hooks, manifests, warnings })
+    Sorted { hooks, manifests, warnings }
 }
 
 /// What is read of each document, in the order of the files and of the documents in them.
@@ -223,9 +231,10 @@ fn printed(files: &BTreeMap<String, String>) -> Printed {
     Printed(combined(parts(files.map(|(path, text)| (path.as_str(), text.as_str())))))
 }
 
-fn read(path: &str, content: &str) -> Result<Manifest, ManifestError> {
-    let head = read_head(path, content)?;
-    Ok(Manifest { path: path.to_owned(), content: content.to_owned(), ..head })
+/// A document with what is read of it.
+pub(crate) fn read(path: &str, content: String) -> Result<Manifest, ManifestError> {
+    let head = read_head(path, &content)?;
+    Ok(Manifest { path: path.to_owned(), content, ..head })
 }
 
 /// All but path and content.
