@@ -72,7 +72,7 @@ impl<'a> Fields<'a> {
         map.iter().map(entry).collect::<Result<_, _>>().map(Some)
     }
 
-    fn wrong(&self, key: &str, value: &Value, wanted: &'static str) -> WrongType {
+    pub(crate) fn wrong(&self, key: &str, value: &Value, wanted: &'static str) -> WrongType {
         let place = format!("struct field {}.{key}", self.name);
         WrongType { found: json_type(value), place, wanted }
     }

@@ -20,6 +20,7 @@ mod decode;
 mod dependencies;
 mod go_text;
 mod ignore;
+mod index;
 mod limits;
 mod load;
 mod metadata;
@@ -37,6 +38,9 @@ pub use coalesce::{CoalesceError, Coalesced, coalesce_tables, coalesce_values};
 pub use decode::{Fields, WrongType, json_type};
 pub use dependencies::process_dependencies;
 pub use ignore::{IgnoreRules, InvalidRule};
+pub use index::{
+    ChartIndex, ChartVersion, ChartVersions, IndexError, IndexReader, VersionConstraint, versions_of_tags,
+};
 pub use limits::{LimitExceeded, Limits};
 pub use load::{LoadError, PathFault};
 pub use metadata::{ChartType, Dependency, InvalidMetadata, LockFault, Maintainer, Metadata};
@@ -44,5 +48,6 @@ pub use path_match::{BadPattern, matches as path_matches};
 pub use schema::{ChartFault, SchemaCache, SchemaError, validate_values};
 pub use semver_range::is_compatible_range;
 pub use set::{MAX_INDEX, MAX_ITEMS, MAX_NAME_LEVELS, ReadFileError, SetError, SetFault, SetKind};
+pub use sprig::SemverError;
 pub use values::{UnreadableYaml, Values, ValuesError};
 pub use warning::{Warning, WarningLevel};
