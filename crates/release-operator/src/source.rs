@@ -1,23 +1,31 @@
-//! Where charts come from: the port that the reconciler sees. The adapter is [`grpc`].
+//! Where charts come from: the port that the reconciler sees. The adapter is [`grpc`]; [`repository`] has the charts of chart
+//! repositories.
 
 pub mod grpc;
+mod http_repository;
+mod oci;
+pub mod repository;
+pub mod sources;
+mod web;
 
 use std::sync::Arc;
 
+use crds::RepositoryChart;
 use futures::future::BoxFuture;
 use helm_chart::LoadError;
 use helm_engine::LoadedChart;
 
 use crate::chart_path::ChartPath;
+use repository::RepositoryError;
 
 /// A chart and where it comes from.
 #[derive(Debug, Clone)]
 pub struct ChartSource {
     /// The chart, its templates parsed at most once.
     pub chart: Arc<LoadedChart>,
-    /// `sha256:<hex>` of its files.
+    /// `sha256:<hex>` of its files, or of its archive if it comes from a chart repository.
     pub digest: String,
-    /// The applied git revision that it was read at.
+    /// The applied git revision that it was read at, or `<version>@<digest>` if it comes from a chart repository.
     pub revision: String,
 }
 
@@ -42,6 +50,15 @@ pub enum SourceError {
         #[source]
         source: Box<LoadError>,
     },
+    /// A chart repository.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+    /// What the object says of its chart cannot be used.
+    #[error("{message}")]
+    Stated {
+        /// The field, and what is wrong with it.
+        message: String,
+    },
     /// git-syncer will not serve it.
     #[error("git-syncer does not serve the chart {chart}: {message}")]
     Refused {
@@ -63,7 +80,11 @@ pub enum SourceError {
 impl SourceError {
     /// Whether trying again can help although the chart does not change.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
+        match self {
+            Self::Unavailable { .. } => true,
+            Self::Repository(error) => error.is_transient(),
+            _ => false,
+        }
     }
 }
 
@@ -71,6 +92,22 @@ impl SourceError {
 pub trait Charts: Send + Sync + 'static {
     /// The chart at a path, fetched once per digest.
     fn fetch<'a>(&'a self, chart: &'a ChartPath) -> BoxFuture<'a, Result<ChartSource, SourceError>>;
+
+    /// The chart at a path of another applied git revision; not kept.
+    fn fetch_at<'a>(
+        &'a self,
+        chart: &'a ChartPath,
+        revision: &'a str,
+    ) -> BoxFuture<'a, Result<ChartSource, SourceError>>;
+
+    /// The chart of a chart repository that an object of `namespace` states, fetched once per digest. Whether the repository is asked now
+    /// or only after its interval says `is_asked`.
+    fn fetch_from_repository<'a>(
+        &'a self,
+        namespace: &'a str,
+        chart: &'a RepositoryChart,
+        is_asked: bool,
+    ) -> BoxFuture<'a, Result<ChartSource, SourceError>>;
 
     /// Whether charts are served at this git revision or a later one. An object annotated with a revision that is still being
     /// applied must wait for it: its chart may have changed in the same commit.

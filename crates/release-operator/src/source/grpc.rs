@@ -12,7 +12,6 @@ use api::source::v1::source_service_client::SourceServiceClient;
 use api::source::v1::{
     FetchRequest, FetchResponse, SourceHeader, WatchRequest, WatchResponse, fetch_response::Part,
 };
-use futures::future::BoxFuture;
 use helm_chart::{Chart, Limits, Mode, SourceFile};
 use helm_engine::LoadedChart;
 use service_kit::client::Connection;
@@ -20,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, Streaming};
 
-use super::{Cause, ChartSource, Charts, SourceChange, SourceError};
+use super::{Cause, ChartSource, SourceChange, SourceError};
 use crate::backoff::Backoff;
 use crate::chart_path::ChartPath;
 
@@ -133,7 +132,11 @@ impl GrpcCharts {
         SourceChange { charts: changed }
     }
 
-    async fn fetch_chart(&self, chart: &ChartPath) -> Result<ChartSource, SourceError> {
+    /// The chart at a path, fetched once per digest.
+    ///
+    /// # Errors
+    /// [`SourceError`].
+    pub async fn fetch_chart(&self, chart: &ChartPath) -> Result<ChartSource, SourceError> {
         let cell = self.lock().cell(chart);
         let mut held = cell.lock().await;
         if let Some(held) = held.as_ref()
@@ -192,8 +195,11 @@ impl GrpcCharts {
         }
     }
 
-    /// Asks for the chart at that very revision, and reads no more than the answer's head.
-    async fn is_applied(&self, revision: &str, chart: &ChartPath) -> Result<bool, SourceError> {
+    /// Whether charts are served at this git revision or a later one. Asks for the chart at that very revision, and reads no more than the answer's head.
+    ///
+    /// # Errors
+    /// [`SourceError`].
+    pub async fn is_applied(&self, revision: &str, chart: &ChartPath) -> Result<bool, SourceError> {
         {
             let state = self.lock();
             if state.newest == revision || state.applied.iter().any(|applied| applied == revision) {
@@ -234,23 +240,32 @@ impl GrpcCharts {
     }
 }
 
-impl Charts for GrpcCharts {
-    fn fetch<'a>(&'a self, chart: &'a ChartPath) -> BoxFuture<'a, Result<ChartSource, SourceError>> {
-        Box::pin(self.fetch_chart(chart))
-    }
-
-    fn reached<'a>(
-        &'a self,
-        revision: &'a str,
-        chart: &'a ChartPath,
-    ) -> BoxFuture<'a, Result<bool, SourceError>> {
-        Box::pin(self.is_applied(revision, chart))
-    }
-
-    fn cause(&self, chart: &ChartPath) -> Option<Cause> {
+impl GrpcCharts {
+    /// The present digest of a chart and the trace that led to it, as far as the watch told.
+    pub fn cause(&self, chart: &ChartPath) -> Option<Cause> {
         let state = self.lock();
         let known = state.digests.get(chart.as_str())?;
         Some(Cause { digest: known.digest.clone(), traceparent: known.traceparent.clone()? })
+    }
+
+    /// The chart at a path of another applied git revision; not kept.
+    ///
+    /// # Errors
+    /// [`SourceError`].
+    pub async fn fetch_chart_at(
+        &self,
+        chart: &ChartPath,
+        revision: &str,
+    ) -> Result<ChartSource, SourceError> {
+        let request = FetchRequest {
+            path: chart.to_string(),
+            revision: revision.to_owned(),
+            known_digest: String::new(),
+            under_charts_path: true,
+        };
+        let (header, files) = self.call(chart, request).await?;
+        let loaded = load(chart, files).await?;
+        Ok(ChartSource { chart: loaded, digest: header.digest, revision: header.revision })
     }
 }
 
