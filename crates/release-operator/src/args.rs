@@ -9,14 +9,21 @@ use service_kit::args::seconds;
 use service_kit::{Access, BoxError, Kit, KitArgs, Service, Services};
 use tokio::sync::mpsc;
 
+use crate::catalog::Catalog;
+use crate::changes::Changes;
 use crate::cluster::Cluster;
-use crate::context::{Context, Memory, Settings};
+use crate::context::{Context, Settings};
 use crate::controller;
 use crate::engine::Engine;
 use crate::grpc::Releases;
 use crate::let_go::{self, DeploymentRef};
+use crate::memory::Memory;
+use crate::records::RecordIndex;
 use crate::source::grpc::GrpcCharts;
+use crate::source::repository::{self, RepositoryCharts};
+use crate::source::sources::Sources;
 use crate::store::ReleaseStore;
+use crate::waits::Waits;
 
 /// Wake-ups that may wait; senders wait when it is full.
 const QUEUE: usize = 256;
@@ -44,10 +51,6 @@ pub struct Args {
     /// Revisions kept in a release's history; 0 keeps all.
     #[arg(long, env = "WINDLASS_MAX_HISTORY", default_value_t = 10)]
     max_history: u32,
-
-    /// The longest that one hook of a chart may take.
-    #[arg(long, env = "WINDLASS_HOOK_TIMEOUT", default_value = "5m", value_parser = seconds)]
-    hook_timeout: Duration,
 
     /// Take the finalizer off every FluxHelmRelease, purge nothing, and exit: what the chart does before an uninstall.
     #[arg(long)]
@@ -82,9 +85,6 @@ impl Service for Args {
         if self.charts_sync_interval < Duration::from_secs(1) {
             faults.push("--charts-sync-interval must be at least 1s".to_owned());
         }
-        if self.hook_timeout.is_zero() {
-            faults.push("--hook-timeout must not be 0".to_owned());
-        }
         faults
     }
 
@@ -95,7 +95,6 @@ impl Service for Args {
             workers,
             charts_sync_interval,
             max_history,
-            hook_timeout,
             let_go,
             let_go_deployment,
         } = self;
@@ -108,20 +107,26 @@ impl Service for Args {
         let applier = Applier::new(client.clone(), kube_apply::Settings::default());
         let charts = Arc::new(GrpcCharts::new(kit.connect(&git_syncer_url)?));
         let (objects, writer) = controller::objects();
-        let context = Arc::new(Context {
-            charts: charts.clone(),
-            engine: Engine::new(applier.clone(), available_cores()),
-            cluster: Cluster::new(client.clone(), applier.clone()),
-            store: ReleaseStore::new(client.clone()),
-            applier,
-            objects,
-            settings: Settings { max_history, hook_timeout, resync: charts_sync_interval },
-            memory: Memory::default(),
-        });
-
         let (change_sender, changes) = mpsc::channel(QUEUE);
         let (asked_sender, asked) = mpsc::channel(QUEUE);
         let shutdown = kit.shutdown.clone();
+        let cluster = Cluster::new(client.clone(), applier.clone());
+        let repositories = RepositoryCharts::new(repository::Settings::default())?;
+        let sources = Sources::new(charts.clone(), repositories, cluster.clone(), charts_sync_interval);
+        let context = Arc::new(Context {
+            charts: Arc::new(sources),
+            engine: Engine::new(available_cores()),
+            cluster,
+            store: ReleaseStore::new(client.clone(), RecordIndex::default()),
+            applier,
+            objects,
+            catalog: Catalog::default(),
+            changes: Changes::default(),
+            settings: Settings { max_history, resync: charts_sync_interval },
+            memory: Memory::default(),
+            waits: Waits::new(asked_sender.clone(), shutdown.clone()),
+            holder: String::new(),
+        });
         kit.spawn("watch of sources", {
             let shutdown = shutdown.clone();
             async move {
@@ -130,13 +135,14 @@ impl Service for Args {
             }
         });
         kit.readiness.waiting("objects", "the FluxHelmRelease objects are not listed yet");
+        kit.readiness.waiting("records", "the release records are not listed yet");
         let inputs =
             controller::Inputs { client, writer, changes, asked, workers, readiness: kit.readiness.clone() };
         kit.spawn("controller", controller::run(inputs, context.clone(), shutdown));
         // What others may see of a release, and who may ask for a look: people by the CLI, and the console.
         let access = Access::closed()
             .allow("/windlass.release.v1.ReleaseService/", &["console", "windlass", "git-syncer"]);
-        let service = ReleaseServiceServer::new(Releases::new(context, asked_sender));
+        let service = ReleaseServiceServer::new(Releases::new(context, asked_sender, kit.shutdown.clone()));
         kit.serve(access, Services::new().with(service)).await?;
         Ok(())
     }
@@ -159,9 +165,8 @@ mod tests {
             "--git-syncer-url=ftp://x",
             "--workers=0",
             "--charts-sync-interval=10ms",
-            "--hook-timeout=0",
         ]);
-        assert_eq!(args.check().len(), 4, "{:?}", args.check());
+        assert_eq!(args.check().len(), 3, "{:?}", args.check());
         assert!(Args::parse_from(["release-operator"]).check().is_empty());
     }
 }

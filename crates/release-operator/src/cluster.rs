@@ -1,12 +1,14 @@
 //! The adapter to the API server for everything but a release's objects and records: the FluxHelmRelease itself (finalizer,
 //! status, Events), what must be read live before a purge, and the cluster's capabilities.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crds::{FluxHelmRelease, FluxHelmReleaseStatus};
 use helm_engine::{Capabilities, KubeVersion};
-use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ObjectReference, Secret};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::{CustomResourceExt as _, PartialObjectMeta};
@@ -19,10 +21,26 @@ use tokio::sync::Mutex;
 
 use crate::names::{FIELD_MANAGER, FINALIZER};
 use crate::reconcile::validate::Identity;
+use crate::reconcile::values::Place;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The cluster's version is read again after this long; an upgrade of the control plane takes longer.
 const VERSION_AGE: Duration = Duration::from_secs(5 * 60);
+
+/// All fields of the status.
+const STATUS_FIELDS: [&str; 11] = [
+    "observedGeneration",
+    "conditions",
+    "releaseName",
+    "releaseNamespace",
+    "releaseStatus",
+    "releaseRevision",
+    "sourceRevision",
+    "chartDigest",
+    "valuesDigest",
+    "lastAttempt",
+    "history",
+];
 
 /// Whether something that holds a FluxHelmRelease is going away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +98,20 @@ impl Cluster {
         }
     }
 
-    /// Replaces the object's status; an object that is gone has none.
+    /// Sets or takes back `spec.suspend`. The object's resource version since.
+    ///
+    /// # Errors
+    /// [`ApplyError`].
+    pub async fn set_suspended(&self, object: &Identity, suspended: bool) -> Result<u64, ApplyError> {
+        let suspend = suspended.then_some(true);
+        let patch = Patch::Merge(json!({"metadata": {"uid": object.uid}, "spec": {"suspend": suspend}}));
+        let (name, api) = (self.describe(object), self.api(object));
+        let written = bounded(&name, api.patch(&object.name, &params(), &patch)).await?;
+        let written = written.map_err(|error| ApplyError::from_kube(name, error))?;
+        Ok(written.metadata.resource_version.and_then(|version| version.parse().ok()).unwrap_or(0))
+    }
+
+    /// Replaces the object's status; an object that is gone has none. The object's resource version since.
     ///
     /// # Errors
     /// [`ApplyError`].
@@ -88,33 +119,66 @@ impl Cluster {
         &self,
         object: &Identity,
         status: &FluxHelmReleaseStatus,
-    ) -> Result<(), ApplyError> {
+    ) -> Result<Option<u64>, ApplyError> {
         // A merge keeps what it does not name: fields without a value must be named to go away.
-        let mut fields = serde_json::to_value(FluxHelmReleaseStatus::default()).unwrap_or_default();
-        for name in [
-            "conditions",
-            "releaseName",
-            "releaseStatus",
-            "releaseRevision",
-            "sourceRevision",
-            "chartDigest",
-            "valuesDigest",
-            "lastAttempt",
-        ] {
-            fields[name] = serde_json::Value::Null;
+        let mut fields = serde_json::Map::new();
+        for name in STATUS_FIELDS {
+            fields.insert(name.to_owned(), serde_json::Value::Null);
         }
-        if let (Some(fields), Ok(serde_json::Value::Object(status))) =
-            (fields.as_object_mut(), serde_json::to_value(status))
-        {
+        if let Ok(serde_json::Value::Object(status)) = serde_json::to_value(status) {
             fields.extend(status);
+        }
+        if let Some(serde_json::Value::Object(attempt)) = fields.get_mut("lastAttempt") {
+            for name in ["sourceRevision", "chartDigest", "valuesDigest", "optionsDigest", "time"] {
+                attempt.entry(name).or_insert(serde_json::Value::Null);
+            }
         }
         let patch = Patch::Merge(json!({"metadata": {"uid": object.uid}, "status": fields}));
         let (name, api) = (self.describe(object), self.api(object));
         match bounded(&name, api.patch_status(&object.name, &params(), &patch)).await? {
-            Ok(_) => Ok(()),
-            Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
+            Ok(live) => Ok(live.metadata.resource_version.and_then(|version| version.parse().ok())),
+            Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(None),
             Err(error) => Err(ApplyError::from_kube(name, error)),
         }
+    }
+
+    /// The text of a ConfigMap's or Secret's key; `None` when there is no such object or key.
+    ///
+    /// # Errors
+    /// [`ApplyError`].
+    pub async fn values_text(&self, namespace: &str, place: &Place) -> Result<Option<Vec<u8>>, ApplyError> {
+        match place {
+            Place::ConfigMap { name, key } => {
+                let what = format!("ConfigMap {namespace}/{name}");
+                let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
+                let read = bounded(&what, api.get_opt(name)).await?;
+                let map = read.map_err(|error| ApplyError::from_kube(what, error))?.unwrap_or_default();
+                let text = map.data.unwrap_or_default().remove(key).map(String::into_bytes);
+                let bytes = || map.binary_data.unwrap_or_default().remove(key).map(|bytes| bytes.0);
+                Ok(text.or_else(bytes))
+            }
+            Place::Secret { name, key } => {
+                let data = self.secret(namespace, name).await?;
+                Ok(data.and_then(|mut data| data.remove(key)).map(|bytes| bytes.0))
+            }
+            Place::ChartFile { .. } => Ok(None),
+        }
+    }
+
+    /// The data of a Secret; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`ApplyError`].
+    pub async fn secret(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<BTreeMap<String, ByteString>>, ApplyError> {
+        let what = format!("Secret {namespace}/{name}");
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
+        let read = bounded(&what, api.get_opt(name)).await?;
+        let secret = read.map_err(|error| ApplyError::from_kube(what, error))?;
+        Ok(secret.map(|secret| secret.data.unwrap_or_default()))
     }
 
     /// Publishes a Kubernetes Event about the object. Events are a courtesy: a failure is logged and changes nothing.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use helm_chart::{CoalesceError, Crd, Values, process_dependencies};
+use helm_engine::post_render::{PostRender, PostRenderError};
 use helm_engine::{
     Capabilities, Host, LoadedChart, Lookup, LookupError, Operation, ReleaseOptions, RenderError, Rendered,
 };
@@ -32,6 +33,9 @@ pub enum EngineError {
     /// `spec.values` is no map of values.
     #[error("spec.values cannot be used: {0}")]
     Values(String),
+    /// The rendered objects cannot be changed as asked.
+    #[error(transparent)]
+    PostRender(Box<PostRenderError>),
     /// A look-up could not be answered for now.
     #[error("the chart looks objects up in the cluster, and they cannot be read at present")]
     Lookup(#[source] Box<RenderError>),
@@ -50,14 +54,13 @@ impl EngineError {
 /// Renders charts, a bounded number at once.
 #[derive(Clone)]
 pub struct Engine {
-    applier: Applier,
     at_once: Arc<Semaphore>,
 }
 
 impl Engine {
-    /// Renders `at_once` charts at the same time; look-ups go by `applier`.
-    pub fn new(applier: Applier, at_once: usize) -> Self {
-        Self { applier, at_once: Arc::new(Semaphore::new(at_once.max(1))) }
+    /// Renders `at_once` charts at the same time.
+    pub fn new(at_once: usize) -> Self {
+        Self { at_once: Arc::new(Semaphore::new(at_once.max(1))) }
     }
 
     /// The CustomResourceDefinitions below `crds/` of the chart and of the dependencies that the values enable.
@@ -69,29 +72,36 @@ impl Engine {
         Ok(processed.map_err(|error| EngineError::Dependencies(Box::new(error)))?.crds())
     }
 
-    /// Renders a chart for a release.
+    /// Renders a chart for a release and changes the objects by `post_render`; look-ups go by `applier`.
     ///
     /// # Errors
     /// [`EngineError`].
     pub async fn render(
         &self,
+        applier: &Applier,
         chart: Arc<LoadedChart>,
         values: &Map<String, Value>,
         release: ReleaseOptions,
         capabilities: Arc<Capabilities>,
+        post_render: Arc<PostRender>,
     ) -> Result<Rendered, EngineError> {
         let values = helm_values(values)?;
         let _permit = self.at_once.acquire().await.expect("the semaphore is never closed");
         let lookup = Arc::new(LiveLookup {
-            applier: self.applier.clone(),
+            applier: applier.clone(),
             runtime: Handle::current(),
             failed: AtomicBool::new(false),
         });
         let host = host(lookup.clone(), Instant::now() + DEADLINE);
         let span = tracing::Span::current();
-        let render = move || span.in_scope(|| chart.render(&values, &release, &capabilities, &host));
+        let render = move || {
+            span.in_scope(|| {
+                let rendered = chart.render(&values, &release, &capabilities, &host)?;
+                Ok(post_render.apply(rendered, &host.budgets))
+            })
+        };
         match tokio::task::spawn_blocking(render).await.map_err(EngineError::Panicked)? {
-            Ok(rendered) => Ok(rendered),
+            Ok(rendered) => rendered.map_err(|error| EngineError::PostRender(Box::new(error))),
             Err(error) if lookup.failed.load(Ordering::Relaxed) => Err(EngineError::Lookup(Box::new(error))),
             Err(error) => Err(EngineError::Render(Box::new(error))),
         }

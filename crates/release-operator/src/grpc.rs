@@ -1,41 +1,46 @@
 //! `windlass.release.v1.ReleaseService`: the edge.
 
 mod convert;
+mod deeds;
+mod diff;
+mod list;
+mod overview;
+mod read;
+mod watch;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use api::release::v1::release_service_server::ReleaseService;
 use api::release::v1::{
-    GetReleaseRequest, GetReleaseResponse, ListReleasesRequest, ListReleasesResponse, ReconcileRequest,
-    ReconcileResponse, Release,
+    DiffRequest, DiffResponse, GetHistoryRequest, GetHistoryResponse, GetManifestRequest,
+    GetManifestResponse, GetNotesRequest, GetNotesResponse, GetReleaseRequest, GetReleaseResponse,
+    GetValuesRequest, GetValuesResponse, ListReleasesRequest, ListReleasesResponse, ReconcileRequest,
+    ReconcileResponse, Release, ResumeRequest, ResumeResponse, RetryRequest, RetryResponse, RollbackRequest,
+    RollbackResponse, SuspendRequest, SuspendResponse, TestRequest, TestResponse, WatchRequest,
 };
 use crds::FluxHelmRelease;
-use futures::{StreamExt as _, stream};
+use helm_release::{HookEvent, HookPhase, Status as HelmStatus};
 use kube::runtime::reflector::ObjectRef;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use crate::context::{Context, Key};
-use crate::reconcile::typed;
-use crate::reconcile::validate::{Identity, Object, release_of};
-use crate::store::{StoreError, Stored};
-
-/// The longest that `Reconcile` waits for the end of the look.
-const LOOK: Duration = Duration::from_secs(10 * 60);
-/// Records read at the same time.
-const AT_ONCE: usize = 8;
+use crate::reconcile::validate::{Object, release_of};
+use crate::store::StoreError;
 
 /// Serves releases.
 pub struct Releases {
     context: Arc<Context>,
     asked: mpsc::Sender<Key>,
+    diffs: Semaphore,
+    shutdown: CancellationToken,
 }
 
 impl Releases {
-    /// Over the reconciler's context; looks are asked for by `asked`.
-    pub fn new(context: Arc<Context>, asked: mpsc::Sender<Key>) -> Self {
-        Self { context, asked }
+    /// Over the reconciler's context; looks are asked for by `asked`. Streams end with `shutdown`.
+    pub fn new(context: Arc<Context>, asked: mpsc::Sender<Key>, shutdown: CancellationToken) -> Self {
+        Self { context, asked, diffs: Semaphore::new(diff::AT_ONCE), shutdown }
     }
 
     fn find(&self, namespace: &str, name: &str) -> Result<Arc<Object>, Status> {
@@ -48,23 +53,67 @@ impl Releases {
         found.ok_or_else(|| Status::not_found(format!("there is no FluxHelmRelease {namespace}/{name}")))
     }
 
-    async fn newest(&self, object: &FluxHelmRelease) -> Result<Option<Stored>, StoreError> {
-        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-        let Some(release) = release_of(object) else { return Ok(None) };
-        let history = self.context.store.history(namespace, release.as_str()).await?;
-        let Some(last) = history.last() else { return Ok(None) };
-        self.context.store.get(namespace, release.as_str(), last.revision).await
+    fn find_decoded(&self, namespace: &str, name: &str) -> Result<FluxHelmRelease, Status> {
+        match &self.find(namespace, name)?.0 {
+            Ok(object) => Ok(object.clone()),
+            Err(invalid) => Err(Status::failed_precondition(format!(
+                "the object cannot be read as a FluxHelmRelease: {}",
+                invalid.error
+            ))),
+        }
     }
 
-    /// One release as the list shows it. A fault of its own is told in its place; only what keeps all of them from being read is an error.
-    async fn overview(&self, object: &Object) -> Result<Release, Status> {
-        match &object.0 {
-            Ok(object) => {
-                let newest = self.newest(object).await;
-                let newest = newest.map(|newest| newest.map(|newest| newest.release));
-                release_or_fault(object, newest)
+    /// The object with the status that was written last, which the watch may not have told yet.
+    fn current(&self, object: &FluxHelmRelease) -> FluxHelmRelease {
+        let key = crate::reconcile::validate::Identity::of(&object.metadata).key();
+        let version = object.metadata.resource_version.as_deref().and_then(|version| version.parse().ok());
+        let written = version.and_then(|version| self.context.memory.status(&key, version));
+        match written {
+            Some(status) => FluxHelmRelease { status: Some(status), ..object.clone() },
+            None => object.clone(),
+        }
+    }
+
+    /// One release as it is now, by its object alone.
+    fn overview(&self, key: &Key) -> Result<Release, Status> {
+        let object = self.find(&key.0, &key.1)?;
+        Ok(match &object.0 {
+            Ok(decoded) => overview::release(&self.current(decoded)),
+            Err(_) => overview::of(&object),
+        })
+    }
+
+    /// Whether an operation on the object's release is under way, tests included.
+    fn is_working(&self, key: &Key) -> bool {
+        let Ok(object) = self.find_decoded(&key.0, &key.1) else { return false };
+        let Some((namespace, release)) = release_of(&object) else { return false };
+        let records = self.context.store.index().records(&namespace, release.as_str()).unwrap_or_default();
+        let uid = object.metadata.uid.as_deref().unwrap_or_default();
+        let is_open = records.newest().is_some_and(|newest| {
+            newest.was_made_for(uid)
+                && (newest.status.is_pending() || newest.status == HelmStatus::Uninstalling)
+        });
+        let is_tested = self.context.memory.released(key).is_some_and(|released| {
+            let tests = released.hooks.iter().filter(|hook| hook.runs_at(&HookEvent::Test));
+            tests
+                .into_iter()
+                .any(|hook| matches!(hook.last_run.phase, HookPhase::Running | HookPhase::Unknown))
+        });
+        is_open || is_tested
+    }
+
+    /// Waits until the watch has told of the object as of a resource version.
+    async fn seen(&self, key: &Key, version: u64) {
+        loop {
+            let place = self.context.changes.end();
+            let told =
+                self.context.objects.get(&ObjectRef::new(&key.1).within(&key.0)).is_none_or(|object| {
+                    let told = kube::Resource::meta(&*object).resource_version.as_deref();
+                    told.and_then(|told| told.parse::<u64>().ok()).is_none_or(|told| told >= version)
+                });
+            if told || !self.context.changes.after(place).await {
+                return;
             }
-            Err(invalid) => Ok(convert::undecodable(&invalid.metadata, &invalid.error)),
         }
     }
 }
@@ -75,82 +124,84 @@ impl ReleaseService for Releases {
         &self,
         request: Request<ListReleasesRequest>,
     ) -> Result<Response<ListReleasesResponse>, Status> {
-        let namespace = request.into_inner().namespace;
-        let mut all = self.context.objects.state();
-        let identity = |object: &Arc<Object>| Identity::of(kube::Resource::meta(&**object));
-        all.retain(|object| namespace.is_empty() || identity(object).namespace == namespace);
-        all.sort_by_cached_key(identity);
-        let reads = all.into_iter().map(|object| async move { self.overview(&object).await });
-        let releases: Vec<Result<Release, Status>> = stream::iter(reads).buffered(AT_ONCE).collect().await;
-        let releases = releases.into_iter().collect::<Result<_, _>>()?;
-        Ok(Response::new(ListReleasesResponse { releases }))
+        let query = list::Query::parse(request.into_inner());
+        let query = query.map_err(|error| Status::invalid_argument(error.to_string()))?;
+        Ok(Response::new(list::page(&query, &self.context.objects.state())))
     }
 
     async fn get_release(
         &self,
         request: Request<GetReleaseRequest>,
     ) -> Result<Response<GetReleaseResponse>, Status> {
-        let GetReleaseRequest { namespace, name } = request.into_inner();
-        let object = self.find(&namespace, &name)?;
-        let Some(object) = typed(std::slice::from_ref(&object)).next().cloned() else {
-            return Ok(Response::new(GetReleaseResponse {
-                release: Some(self.overview(&object).await?),
-                values: None,
-                history: Vec::new(),
-            }));
-        };
-        let newest = self.newest(&object).await.map(|newest| newest.map(|newest| newest.release));
-        let values = newest.as_ref().ok().and_then(Option::as_ref).map(|newest| newest.config.clone());
-        let mut history = Vec::new();
-        if let Some(release) = release_of(&object) {
-            let entries = self.context.store.history(&namespace, release.as_str()).await.map_err(status)?;
-            for entry in entries.entries().iter().rev() {
-                match self.context.store.get(&namespace, release.as_str(), entry.revision).await {
-                    Ok(stored) => history.extend(stored.map(|stored| convert::revision(&stored.release))),
-                    Err(error) if is_of_one(&error) => {
-                        history.push(convert::unreadable_revision(entry, service_kit::chain(&error)));
-                    }
-                    Err(error) => return Err(status(error)),
-                }
-            }
-        }
-        Ok(Response::new(GetReleaseResponse {
-            release: Some(release_or_fault(&object, newest)?),
-            values: values.map(convert::masked),
-            history,
-        }))
+        read::release(self, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_values(
+        &self,
+        request: Request<GetValuesRequest>,
+    ) -> Result<Response<GetValuesResponse>, Status> {
+        read::values(self, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_manifest(
+        &self,
+        request: Request<GetManifestRequest>,
+    ) -> Result<Response<GetManifestResponse>, Status> {
+        read::manifest(self, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_notes(
+        &self,
+        request: Request<GetNotesRequest>,
+    ) -> Result<Response<GetNotesResponse>, Status> {
+        read::notes(self, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_history(
+        &self,
+        request: Request<GetHistoryRequest>,
+    ) -> Result<Response<GetHistoryResponse>, Status> {
+        read::history(self, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn diff(&self, request: Request<DiffRequest>) -> Result<Response<DiffResponse>, Status> {
+        diff::diff(self, request.into_inner()).await.map(Response::new)
     }
 
     async fn reconcile(
         &self,
         request: Request<ReconcileRequest>,
     ) -> Result<Response<ReconcileResponse>, Status> {
-        let ReconcileRequest { namespace, name } = request.into_inner();
-        self.find(&namespace, &name)?;
-        let key = (namespace.clone(), name.clone());
-        let ended = self.context.memory.ask(&key);
-        self.asked
-            .send(key)
-            .await
-            .map_err(|_| Status::unavailable("release-operator is stopping; call again"))?;
-        // The sender is dropped at the end of the look, which is all there is to hear.
-        if tokio::time::timeout(LOOK, ended).await.is_err() {
-            return Err(Status::deadline_exceeded("the look at the release has not ended yet; it goes on"));
-        }
-        let release = self.overview(&*self.find(&namespace, &name)?).await?;
-        Ok(Response::new(ReconcileResponse { release: Some(release) }))
+        deeds::reconcile(self, request.into_inner()).await.map(Response::new)
     }
-}
 
-/// A release with its newest record, or with what is wrong with that.
-fn release_or_fault(
-    object: &FluxHelmRelease,
-    newest: Result<Option<helm_release::Release>, StoreError>,
-) -> Result<Release, Status> {
-    match newest {
-        Ok(newest) => Ok(convert::release(object, newest.as_ref())),
-        Err(error) if is_of_one(&error) => Ok(convert::unreadable(object, service_kit::chain(&error))),
-        Err(error) => Err(status(error)),
+    async fn retry(&self, request: Request<RetryRequest>) -> Result<Response<RetryResponse>, Status> {
+        deeds::retry(self, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn rollback(
+        &self,
+        request: Request<RollbackRequest>,
+    ) -> Result<Response<RollbackResponse>, Status> {
+        deeds::rollback(self, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn suspend(&self, request: Request<SuspendRequest>) -> Result<Response<SuspendResponse>, Status> {
+        deeds::suspend(self, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn resume(&self, request: Request<ResumeRequest>) -> Result<Response<ResumeResponse>, Status> {
+        deeds::resume(self, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn test(&self, request: Request<TestRequest>) -> Result<Response<TestResponse>, Status> {
+        deeds::test(self, request.into_inner()).await.map(Response::new)
+    }
+
+    type WatchStream = watch::Messages;
+
+    async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<watch::Messages>, Status> {
+        Ok(Response::new(watch::watch(self, request.into_inner())))
     }
 }
 
@@ -186,7 +237,8 @@ mod tests {
         }))
         .unwrap();
         let unreadable = StoreError::Unreadable { namespace: "dev".into(), name: "s".into(), source: None };
-        let shown = release_or_fault(&object, Err(unreadable)).unwrap();
+        assert!(is_of_one(&unreadable));
+        let shown = convert::unreadable(&object, service_kit::chain(&unreadable));
         assert_eq!((shown.name.as_str(), shown.release_name.as_str()), ("web", "web"));
         let conditions: Vec<_> =
             shown.conditions.iter().map(|found| (found.r#type.as_str(), found.reason.as_str())).collect();
@@ -196,7 +248,7 @@ mod tests {
             "Secret dev/s holds no readable release record; repair or delete it"
         );
         let unavailable = StoreError::Unavailable { namespace: "dev".into(), source: "no answer".into() };
-        assert_eq!(release_or_fault(&object, Err(unavailable)).unwrap_err().code(), tonic::Code::Unavailable);
-        assert_eq!(release_or_fault(&object, Ok(None)).unwrap().conditions[0].reason, "ReleaseReady");
+        assert!(!is_of_one(&unavailable));
+        assert_eq!(status(unavailable).code(), tonic::Code::Unavailable);
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A look at one object is the steps of [`reconcile`]: observe → validate → decide → act → report. Around it: [`controller`] says when
 //! to look, [`source`] brings charts from git-syncer, [`engine`] renders them, [`store`] keeps Helm's own release records, [`cluster`]
-//! works on the object itself, and `kube-apply` on the objects of the release.
+//! works on the object itself, and `kube-apply` on the objects of the release. What is shown of a release ([`grpc`]) is compared by
+//! [`diff`], and Secrets are taken out of it by [`mask`].
 //!
 //! Invariants:
 //! - a release is purged only when its one object was deleted on purpose ([`reconcile`], `delete`);
@@ -16,18 +17,28 @@
 mod api_server;
 pub mod args;
 pub mod backoff;
+pub mod catalog;
+pub mod changes;
 pub mod chart_path;
 pub mod cluster;
 pub mod context;
 pub mod controller;
+pub mod diff;
 pub mod engine;
 pub mod grpc;
 pub mod let_go;
+pub mod mask;
+pub mod memory;
 pub mod names;
 pub mod objects;
 pub mod reconcile;
 pub mod record;
+pub mod records;
+pub mod released;
 pub mod source;
 pub mod store;
+#[cfg(test)]
+mod test_context;
+pub mod waits;
 
 pub use args::Args;

@@ -17,6 +17,18 @@ pub const CLAIM_LABEL: &str = "windlass.dev/claim";
 /// leaves out the files of the chart's dependencies.
 pub const CHART_DIGEST_LABEL: &str = "windlass.dev/chart-digest";
 
+/// Label on a release's Secret: the first 40 hexadecimal digits of the digest of the user's values.
+pub const VALUES_DIGEST_LABEL: &str = "windlass.dev/values-digest";
+/// Label on a release's Secret: the first 40 hexadecimal digits of the digest of what else in the object changes the release; absent
+/// when nothing does.
+pub const OPTIONS_DIGEST_LABEL: &str = "windlass.dev/options-digest";
+/// Label on a release's Secret that rolls back: whether a failure was taken back, or a person asked for it.
+pub const ROLLBACK_LABEL: &str = "windlass.dev/rollback";
+/// Label on a release's Secret whose release this service is taking away, and not a person's helm.
+pub const PURGE_LABEL: &str = "windlass.dev/purge";
+/// Label on a release's Secret: which replica of this service is at work on the revision.
+pub const HOLDER_LABEL: &str = "windlass.dev/holder";
+
 /// Helm's ownership label, and its value.
 pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "Helm");
 /// Helm's ownership annotation for the release's name.

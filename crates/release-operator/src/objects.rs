@@ -16,6 +16,19 @@ pub struct Object {
     pub document: Value,
 }
 
+impl Object {
+    /// The same with the namespace that it is in: the live one's, or where there is none, what its release's is.
+    pub fn placed(mut self, live: Option<&DynamicObject>, namespace: &str) -> Self {
+        if self.identity.namespace.is_none() {
+            self.identity.namespace = match live {
+                Some(live) => live.metadata.namespace.clone(),
+                None => Some(namespace.to_owned()),
+            };
+        }
+        self
+    }
+}
+
 /// Why a manifest gives no objects.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -30,7 +43,7 @@ pub enum ManifestFault {
         path: String,
         /// What is missing.
         #[source]
-        source: ApplyError,
+        source: Box<ApplyError>,
     },
     /// The chart renders an object twice.
     #[error("the chart renders {0} twice; give one of them another name")]
@@ -44,7 +57,8 @@ pub enum ManifestFault {
 pub fn parse(manifest: &str) -> Result<Vec<Object>, ManifestFault> {
     let mut objects: Vec<Object> = Vec::new();
     for item in parse_manifest(manifest)? {
-        let incomplete = |source| ManifestFault::Incomplete { path: item.path.clone(), source };
+        let incomplete =
+            |source| ManifestFault::Incomplete { path: item.path.clone(), source: Box::new(source) };
         // parse_manifest has read it once already, so that this cannot fail.
         let document = go_yaml::from_str(&item.content).map(Value::from).unwrap_or_default();
         for document in flattened(document) {
@@ -106,6 +120,16 @@ pub fn owned(document: &Value, release: &str, namespace: &str) -> Value {
     };
     set("labels", &[MANAGED_BY]);
     set("annotations", &[(RELEASE_NAME, release), (RELEASE_NAMESPACE, namespace)]);
+    document
+}
+
+/// The document with the namespace that the live object is in, where it names none.
+pub fn in_namespace_of(mut document: Value, live: &Value) -> Value {
+    let namespace = live.pointer("/metadata/namespace");
+    let metadata = document.get_mut("metadata").and_then(Value::as_object_mut);
+    if let (Some(namespace), Some(metadata)) = (namespace, metadata) {
+        metadata.entry("namespace").or_insert_with(|| namespace.clone());
+    }
     document
 }
 

@@ -5,39 +5,41 @@
 
 pub mod act;
 pub mod decide;
+pub mod dependencies;
 pub mod health;
 pub mod observe;
 pub mod report;
 pub mod validate;
+pub mod values;
 
 mod delete;
+mod drift;
+mod steps;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crds::{FluxHelmRelease, FluxHelmReleaseStatus};
+use crds::FluxHelmReleaseStatus;
 use kube::core::Resource as _;
 use tracing::Instrument as _;
 
 use crate::backoff::jittered;
 use crate::context::{Context, Key};
-use crate::record;
+use crate::memory::Ask;
 use crate::source::Cause;
-use crate::store::{Records, Stored};
 
-use act::NewRevision;
-use decide::{Decision, decide};
-use observe::{ObserveError, Observed, facts, observe};
-use report::{Done, Inputs, Report, Verdict};
-use validate::{Identity, InvalidObject, Object, Subject};
+use decide::decide;
+use observe::{ObserveError, facts, observe};
+use report::{Report, Verdict};
+pub(crate) use steps::own_reference;
+use steps::{Look, Step};
+use validate::{ChartRef, Identity, InvalidObject, Object, Subject};
 
 /// How long an object waits for git-syncer to finish the git revision that it comes from. Then its chart is taken as it is: the
 /// revision may be one that git-syncer has forgotten.
 const AWAIT_REVISION: Duration = Duration::from_secs(120);
-/// How soon a release that is becoming ready is looked at again without being woken by its workloads.
-const AWAIT_READY: Duration = Duration::from_secs(10);
-/// A cut-off revision is completed and then looked at anew; no look does more than this many steps.
-const STEPS: usize = 4;
+/// A cut-off revision is completed, a failed one is taken back, and then it is looked anew; no look does more than this many steps.
+const STEPS: usize = 8;
 
 /// When the object is looked at again, if nothing wakes it before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +71,8 @@ pub async fn reconcile(object: Arc<Object>, context: Arc<Context>) -> Option<Dur
         None => tracing::debug_span!("reconcile", namespace = identity.namespace, object = identity.name),
     };
     let look = async {
-        let (report, next) = look(&object, &context, &key, !asked.is_empty()).await;
+        let ask = asked.iter().map(|(ask, _)| ask).find(|ask| **ask != Ask::Look).cloned();
+        let (report, next) = look(&object, &context, &key, ask).await;
         trace_readiness(&context, &key, &report, cause);
         let told = if next == Next::Gone { true } else { tell(&object, &context, &identity, &report).await };
         wait(&context, &key, if told { next } else { Next::Retry })
@@ -86,7 +89,7 @@ fn trace_readiness(context: &Context, key: &Key, report: &Report, cause: Option<
         context.memory.follows(key, traceparent);
     }
     let tell = |span: tracing::Span| span.in_scope(|| tracing::info!("the release is ready"));
-    match report.ready.as_ref().map(|ready| (ready.holds, ready.reason)) {
+    match report.ready().map(|ready| (ready.holds, ready.reason)) {
         Some((Some(false), "Progressing")) => {
             if let Some(traceparent) = cause {
                 context.memory.rolls_out(key, traceparent);
@@ -131,7 +134,7 @@ fn cause(object: &Object, context: &Context, key: &Key) -> Option<String> {
     let subject = validate::subject(object).ok()?;
     let causes = Causes {
         content: subject.traceparent.filter(|_| status.observed_generation != Some(subject.generation)),
-        chart: context.charts.cause(&subject.chart),
+        chart: subject.chart.path().and_then(|path| context.charts.cause(path)),
         deployed: status.chart_digest,
     };
     causes.newest(|traceparent| context.memory.has_followed(key, traceparent))
@@ -157,253 +160,143 @@ impl Causes {
     }
 }
 
-async fn look(object: &Object, context: &Context, key: &Key, forced: bool) -> (Report, Next) {
+async fn look(object: &Object, context: &Context, key: &Key, ask: Option<Ask>) -> (Report, Next) {
     if object.meta().deletion_timestamp.is_some() {
         return delete::delete(object, context).await;
     }
-    let mut subject = match validated(object, context) {
+    let subject = match validated(object, context) {
         Ok(subject) => subject,
         Err(error) => {
             let message = service_kit::chain(&error);
             tracing::warn!(object = ?key, "{message}");
-            let ready = Verdict::new(Some(false), "InvalidSpec", message);
             // Another object's deletion can free a name; nothing else than a change helps the rest.
-            return (Report { ready: Some(ready), observed: true, ..Report::default() }, Next::Resync);
+            return (Report::stalled(Verdict::new(Some(false), "InvalidSpec", message)), Next::Resync);
         }
     };
-    let settled = is_settled(object, context, key, subject.generation);
-    let mut done = None;
+    let is_suspended = subject.options.is_suspended;
+    // A person may go back to a revision, or test it, all the same.
+    let is_left_alone =
+        |ask: Option<&Ask>| is_suspended && !matches!(ask, Some(Ask::Rollback(_) | Ask::Test(_)));
+    if is_left_alone(ask.as_ref()) {
+        return (suspended(), Next::Resync);
+    }
+    if let Some(left) = context.store.index().settles_in(&subject.namespace, subject.release.as_str()) {
+        return (Report::default(), Next::After(left));
+    }
+    if ask == Some(Ask::Retry) {
+        context.memory.reset_failures(key);
+    }
+    let status = known_status(object, context, key);
+    let settled = is_settled(&status, context, key, subject.generation);
+    let mut look = Look::new(context, object, subject, status, ask);
     for _ in 0..STEPS {
-        let observed = match observe(context, &subject, settled).await {
+        let observed = match observe(context, &look.subject, key, settled, look.ask == Some(Ask::Retry)).await
+        {
             Ok(observed) => observed,
-            Err(error) => return unobserved(error, context, key),
+            Err(error) => {
+                let (report, next) = unobserved(error, context, key);
+                return (look.told(report), next);
+            }
         };
         context.memory.arrived(key);
-        let decision = decide(&facts(&observed, &subject, forced, jiff::Timestamp::now()));
+        let now = jiff::Timestamp::now();
+        let decision =
+            decide(&facts(&observed, &look.subject, context, &look.status, look.ask.as_ref(), now));
         tracing::debug!(?decision, "decided");
-        match step(context, object, &mut subject, observed, decision).await {
-            Step::End(report, next) => return (Report { done: report.done.or(done), ..*report }, next),
-            Step::Again(what) => done = what.or(done),
+        match look.step(observed, decision).await {
+            Step::End(report, next) => return (look.told(*report), next),
+            Step::Again if is_left_alone(look.ask.as_ref()) => return (look.told(suspended()), Next::Resync),
+            Step::Again => {}
         }
     }
-    (Report::default(), Next::After(Duration::from_secs(1)))
+    (look.told(Report::default()), Next::After(Duration::from_secs(1)))
+}
+
+/// The release is left as it is.
+fn suspended() -> Report {
+    Report { observed: true, ..Report::default() }.with(report::Kind::Reconciling, None)
 }
 
 fn validated(object: &Object, context: &Context) -> Result<Subject, InvalidObject> {
     let subject = validate::subject(object)?;
-    let all = context.objects.state();
-    validate::claim(object.meta(), &subject.release, typed(&all))?;
+    if let Ok(decoded) = &object.0 {
+        context.catalog.claim(decoded, &subject.namespace, &subject.release)?;
+    }
     Ok(subject)
 }
 
-/// The objects that can be decoded.
-pub(crate) fn typed(all: &[Arc<Object>]) -> impl Iterator<Item = &FluxHelmRelease> {
-    all.iter().filter_map(|object| object.0.as_ref().ok())
+/// The object's status: as it was written last, when the watch has not told of that yet.
+fn known_status(object: &Object, context: &Context, key: &Key) -> FluxHelmReleaseStatus {
+    let version = object.meta().resource_version.as_deref().and_then(|version| version.parse().ok());
+    let written = version.and_then(|version| context.memory.status(key, version));
+    let told = || object.0.as_ref().ok().and_then(|object| object.status.clone()).unwrap_or_default();
+    written.unwrap_or_else(told)
 }
 
 /// Whether the object's git revision need not be waited for: its content was dealt with before, or it has waited long enough.
-fn is_settled(object: &Object, context: &Context, key: &Key, generation: i64) -> bool {
-    let status = object.0.as_ref().ok().and_then(|object| object.status.as_ref());
-    let observed = status.is_some_and(|status| status.observed_generation == Some(generation));
-    observed || context.memory.awaiting_since(key).is_some_and(|since| since.elapsed() >= AWAIT_REVISION)
+fn is_settled(status: &FluxHelmReleaseStatus, context: &Context, key: &Key, generation: i64) -> bool {
+    status.observed_generation == Some(generation)
+        || context.memory.awaiting_since(key).is_some_and(|since| since.elapsed() >= AWAIT_REVISION)
 }
 
 fn unobserved(error: ObserveError, context: &Context, key: &Key) -> (Report, Next) {
     let message = service_kit::chain(&error);
-    let (reason, next, observed) = match &error {
+    let (reason, next) = match &error {
         ObserveError::NotApplied(_) => {
             context.memory.awaits(key);
             // The watch wakes those that wait; this is for when it is broken.
             return (Report::default(), Next::After(jittered(Duration::from_secs(1))));
         }
-        ObserveError::Source(source) if source.is_transient() => ("SourceUnavailable", Next::Retry, false),
-        ObserveError::Source(_) => ("ChartUnusable", Next::Resync, true),
-        ObserveError::Store(store) if store.is_transient() => ("ClusterUnavailable", Next::Retry, false),
-        ObserveError::Store(_) => ("RecordsUnusable", Next::Retry, true),
+        ObserveError::Source(source) if source.is_transient() => ("SourceUnavailable", Next::Retry),
+        ObserveError::Source(_) => ("ChartUnusable", Next::Resync),
+        ObserveError::Values(_) => ("ValuesUnusable", Next::Resync),
+        ObserveError::ValuesUnreadable(_) => ("ValuesUnavailable", Next::Retry),
+        ObserveError::Store(store) if store.is_transient() => ("ClusterUnavailable", Next::Retry),
+        ObserveError::Store(_) => ("RecordsUnusable", Next::Retry),
     };
     tracing::warn!(object = ?key, reason, "{message}");
-    (Report { ready: Some(Verdict::new(Some(false), reason, message)), observed, ..Report::default() }, next)
-}
-
-enum Step {
-    End(Box<Report>, Next),
-    Again(Option<Done>),
-}
-
-impl Step {
-    fn end(report: Report, next: Next) -> Self {
-        Self::End(Box::new(report), next)
-    }
-}
-
-/// Does one decision.
-async fn step(
-    context: &Context,
-    object: &Object,
-    subject: &mut Subject,
-    observed: Observed,
-    decision: Decision,
-) -> Step {
-    let inputs = observed.source.as_ref().map(|source| Inputs {
-        source_revision: source.revision.clone(),
-        chart_digest: source.digest.clone(),
-        values_digest: record::values_digest(&subject.values),
-    });
-    let newest = observed.newest.clone();
-    let is_own = decision.adopts() || observed.is_claimed || is_installed(object, subject);
-    // Before the release is the object's, and again when somebody took the finalizer off.
-    if is_own && let Err(error) = act::hold(context, subject, object.meta()).await {
-        if error.is_transient() {
-            // Most often the object has changed since it was read, by our own finalizer at the look before. Nothing was begun.
-            tracing::warn!(release = %subject.release, "the finalizer is not set yet: {}", service_kit::chain(&error));
-            return Step::end(Report::default(), Next::Retry);
-        }
-        let is_install = matches!(decision, Decision::Install { .. });
-        return fault(context, object, subject, error, is_install, inputs).await;
-    }
-    let made = match decision {
-        Decision::Install { revision, reason, abandoned } => {
-            Some((NewRevision { revision, is_install: true, abandoned }, Some(reason)))
-        }
-        Decision::Upgrade { revision, reason, abandoned } => {
-            Some((NewRevision { revision, is_install: false, abandoned }, Some(reason)))
-        }
-        _ => None,
+    let ready = Verdict::new(Some(false), reason, message);
+    let report = match (next, reason) {
+        (Next::Retry, "RecordsUnusable") => Report { observed: true, ..Report::reconciling(ready) },
+        (Next::Retry, _) => Report::reconciling(ready),
+        _ => Report::stalled(ready),
     };
-    if let (Some((new, reason)), Some(source)) = (made, observed.source.clone()) {
-        let done = if new.is_install { Done::Installed } else { Done::Upgraded };
-        tracing::info!(release = %subject.release, revision = new.revision, ?reason, "{}", if new.is_install { "installing" } else { "upgrading" });
-        return match act::make(context, subject, observed, &source, &new).await {
-            Ok(stored) => deployed(context, stored, inputs, Some(done)).await,
-            Err(error) => fault(context, object, subject, error, new.is_install, inputs).await,
-        };
-    }
-    match decision {
-        Decision::Resume { revision } => {
-            tracing::info!(release = %subject.release, revision, "completing a revision that was cut off");
-            let is_install = newest
-                .is_some_and(|newest| newest.release.info.status == helm_release::Status::PendingInstall);
-            match act::resume(context, subject, observed).await {
-                Ok(_) => Step::Again(Some(if is_install { Done::Installed } else { Done::Upgraded })),
-                Err(error) => fault(context, object, subject, error, is_install, inputs).await,
-            }
-        }
-        Decision::Tidy { revisions } => match act::supersede(context, subject, &revisions).await {
-            Ok(()) => Step::Again(None),
-            Err(error) => fault(context, object, subject, error.into(), false, inputs).await,
-        },
-        Decision::Wait { revision, left } => {
-            // Without the time that is left, which would make every look a new message.
-            let message = format!(
-                "revision {revision} of release {} is being worked on by somebody else (helm); it is taken over when it has not ended {} min after it began",
-                subject.release,
-                decide::FOREIGN_OPERATION.as_secs() / 60
-            );
-            let ready = Some(Verdict::new(Some(false), "OperationPending", message));
-            let record = newest.filter(|_| is_own).map(|newest| newest.release);
-            Step::end(Report { ready, record, ..Report::default() }, Next::After(left.min(AWAIT_READY)))
-        }
-        Decision::Stalled { revision } => {
-            let message =
-                newest.as_ref().map(|newest| newest.release.info.description.clone()).unwrap_or_default();
-            let message = format!(
-                "{message} (revision {revision}; it is tried again when the object or its chart changes, or by Reconcile)"
-            );
-            let ready = Some(Verdict::new(Some(false), "Stalled", message.clone()));
-            let released = Some(Verdict::new(Some(false), "Stalled", message));
-            let record = newest.filter(|_| is_own).map(|newest| newest.release);
-            Step::end(Report { ready, released, record, observed: true, ..Report::default() }, Next::Resync)
-        }
-        Decision::Nothing | Decision::Install { .. } | Decision::Upgrade { .. } => match newest {
-            Some(newest) => deployed(context, newest, inputs, None).await,
-            None => Step::Again(None),
-        },
-    }
-}
-
-/// Whether the object's status says that the release is its own.
-fn is_installed(object: &Object, subject: &Subject) -> bool {
-    let installed = object.0.as_ref().ok().and_then(validate::installed_name);
-    installed == Some(subject.release.as_str())
-}
-
-/// The release is as asked for: what is left is whether its workloads are.
-async fn deployed(context: &Context, stored: Stored, inputs: Option<Inputs>, done: Option<Done>) -> Step {
-    let description = stored.release.info.description.clone();
-    let released =
-        Verdict::new(Some(true), "Released", format!("{description}: revision {}", stored.release.revision));
-    let (ready, next) = match health::health(context, &stored).await {
-        Ok(ready) if ready.reason == "Progressing" => (ready, Next::After(AWAIT_READY)),
-        Ok(ready) => (ready, Next::Resync),
-        Err(error) => (Verdict::new(None, "ReadinessUnknown", service_kit::chain(&error)), Next::Retry),
-    };
-    let report = Report {
-        ready: Some(ready),
-        released: Some(released),
-        record: Some(stored.release),
-        attempt: done.and_then(|_| inputs.clone()).map(|inputs| (inputs, false)),
-        deployed_from: inputs,
-        done,
-        observed: true,
-    };
-    Step::end(report, next)
-}
-
-async fn fault(
-    context: &Context,
-    object: &Object,
-    subject: &Subject,
-    error: act::ActError,
-    is_install: bool,
-    inputs: Option<Inputs>,
-) -> Step {
-    let message = service_kit::chain(&error);
-    tracing::warn!(release = %subject.release, "{message}");
-    let transient = error.is_transient();
-    let verdict = Verdict::new(Some(false), error.reason(is_install), message);
-    // What became of the records, for the status; an unknown answer leaves it as it was.
-    let namespace = &subject.identity.namespace;
-    let records = context.store.records(namespace, subject.release.as_str()).await.ok();
-    // Somebody else's release that only has the name does not become the object's by a failure.
-    let own = |records: &Records| records.are_of(&subject.identity.uid) || is_installed(object, subject);
-    let newest = records.filter(own).and_then(|records| records.history.last().map(|last| last.revision));
-    let record = match newest {
-        Some(revision) => {
-            context.store.get(namespace, subject.release.as_str(), revision).await.ok().flatten()
-        }
-        None => None,
-    };
-    let report = Report {
-        ready: Some(verdict.clone()),
-        released: Some(verdict),
-        record: record.map(|stored| stored.release),
-        attempt: inputs.map(|inputs| (inputs, true)),
-        observed: !transient,
-        ..Report::default()
-    };
-    Step::end(report, if transient { Next::Retry } else { Next::Resync })
+    (report, next)
 }
 
 /// Writes the status if it says something new, and publishes what is worth an Event. False when the status could not be written.
 async fn tell(object: &Object, context: &Context, identity: &Identity, report: &Report) -> bool {
-    let before = match &object.0 {
-        Ok(object) => object.status.clone().unwrap_or_default(),
-        Err(_) => FluxHelmReleaseStatus::default(),
-    };
+    let key = identity.key();
+    let before = known_status(object, context, &key);
     let generation = object.meta().generation.unwrap_or(0);
-    let after = report::status(&before, report, generation, jiff::Timestamp::now());
+    let after = report::status(&before, report, &identity.uid, generation, jiff::Timestamp::now());
     if after == before {
         return true;
     }
     let write = context.cluster.set_status(identity, &after);
-    if let Err(error) = write.instrument(tracing::info_span!("report")).await {
-        tracing::warn!("the status cannot be written: {}", service_kit::chain(&error));
-        return false;
+    match write.instrument(tracing::info_span!("report")).await {
+        Ok(Some(version)) => context.memory.status_is(&key, version, after),
+        Ok(None) => {}
+        Err(error) => {
+            tracing::warn!("the status cannot be written: {}", service_kit::chain(&error));
+            return false;
+        }
     }
     for notice in report::notices(&before, report) {
         context.cluster.publish(identity, notice.warning, notice.reason, notice.note).await;
     }
     true
+}
+
+/// How often a release is looked at although nothing happened: a chart of a repository as often as it is to be looked for.
+fn resync(context: &Context, chart: &ChartRef) -> Duration {
+    let interval = match chart {
+        ChartRef::Git(_) => None,
+        ChartRef::Repository(chart) => {
+            validate::duration("spec.chart.interval", chart.interval.as_deref()).ok().flatten()
+        }
+    };
+    interval.map_or(context.settings.resync, |interval| interval.min(context.settings.resync))
 }
 
 #[cfg(test)]
@@ -439,7 +332,7 @@ mod tests {
                 chart: chart.map(cause),
                 deployed: deployed.map(str::to_owned),
             };
-            let memory = crate::context::Memory::default();
+            let memory = crate::memory::Memory::default();
             let key = ("dev".to_owned(), "web".to_owned());
             followed.iter().for_each(|traceparent| memory.follows(&key, traceparent));
             let actual = causes.newest(|traceparent| memory.has_followed(&key, traceparent));

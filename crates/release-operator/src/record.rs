@@ -8,7 +8,39 @@ use helm_release::{ApplyMethod, ChartFile, Release, ReleaseChart, ReleaseName, S
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::names::{CHART_DIGEST_LABEL, CLAIM_LABEL};
+use crate::names::{
+    CHART_DIGEST_LABEL, CLAIM_LABEL, HOLDER_LABEL, OPTIONS_DIGEST_LABEL, ROLLBACK_LABEL, VALUES_DIGEST_LABEL,
+};
+use crate::records::InputLabels;
+
+/// What a release is made of, by digests: what decides whether it is changed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Inputs {
+    /// Where the chart is from: a git revision, or `<version>@<digest>` of a chart repository.
+    pub source_revision: String,
+    /// Digest of the chart's files.
+    pub chart_digest: String,
+    /// Digest of the values.
+    pub values_digest: String,
+    /// Digest of what else in the object changes the release; empty when nothing does.
+    pub options_digest: String,
+}
+
+impl Inputs {
+    /// Whether a release made of the other ones is the same.
+    pub fn same_release(&self, other: &Self) -> bool {
+        self.labels() == other.labels()
+    }
+
+    /// The digests as the labels of a record hold them.
+    pub fn labels(&self) -> InputLabels {
+        InputLabels {
+            chart: short_digest(&self.chart_digest),
+            values: short_digest(&self.values_digest),
+            options: short_digest(&self.options_digest),
+        }
+    }
+}
 
 /// What a new revision is made of.
 pub struct Revision<'a> {
@@ -24,8 +56,10 @@ pub struct Revision<'a> {
     pub status: Status,
     /// The values asked for.
     pub values: &'a Map<String, Value>,
-    /// Digest of the chart's files.
-    pub chart_digest: &'a str,
+    /// The inputs' digests.
+    pub inputs: &'a Inputs,
+    /// The replica that makes it.
+    pub holder: &'a str,
     /// When the first revision was deployed, if there is one.
     pub first_deployed: Option<helm_release::RecordTime>,
     /// Now.
@@ -48,9 +82,103 @@ pub fn pending(revision: &Revision<'_>, rendered: Rendered) -> Release {
     release.config = revision.values.clone();
     release.hooks = rendered::hooks(&rendered.hooks);
     release.apply_method = ApplyMethod::ServerSide;
-    release.labels.insert(CLAIM_LABEL.to_owned(), format!("{}.{}", revision.uid, revision.revision));
-    release.labels.insert(CHART_DIGEST_LABEL.to_owned(), short_digest(revision.chart_digest));
+    label(&mut release, revision.uid, &revision.inputs.labels(), revision.holder);
     release
+}
+
+/// Why a revision rolls back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RollbackCause {
+    /// A failure is taken back.
+    Remediation,
+    /// A person asked for it.
+    Person,
+}
+
+impl RollbackCause {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Remediation => "remediation",
+            Self::Person => "person",
+        }
+    }
+}
+
+/// The record of a revision about to be made that is as an earlier one: its chart, values, manifest, hooks and notes (Helm's
+/// `action.Rollback`).
+pub fn rollback(
+    target: &Release,
+    revision: u32,
+    cause: RollbackCause,
+    uid: &str,
+    holder: &str,
+    now: jiff::Timestamp,
+) -> Release {
+    let mut release = target.clone();
+    release.revision = revision;
+    let description = format!("Rollback to {}", target.revision);
+    release.set_status(Status::PendingRollback, description);
+    release.info.rollback_revision = target.revision;
+    release.info.last_deployed = Some(now.into());
+    release.info.deleted = None;
+    release.apply_method = ApplyMethod::ServerSide;
+    for hook in &mut release.hooks {
+        hook.last_run = helm_release::HookExecution::default();
+    }
+    let inputs = made_of(target).unwrap_or_default();
+    label(&mut release, uid, &inputs, holder);
+    release.labels.insert(ROLLBACK_LABEL.to_owned(), cause.label().to_owned());
+    release
+}
+
+/// Whether the record takes a failure back.
+pub fn is_remediation(release: &Release) -> bool {
+    release.labels.get(ROLLBACK_LABEL).is_some_and(|cause| cause == RollbackCause::Remediation.label())
+}
+
+fn label(release: &mut Release, uid: &str, inputs: &InputLabels, holder: &str) {
+    let claim = format!("{uid}.{}", release.revision);
+    let labels = [
+        (CLAIM_LABEL, &claim),
+        (CHART_DIGEST_LABEL, &inputs.chart),
+        (VALUES_DIGEST_LABEL, &inputs.values),
+        (OPTIONS_DIGEST_LABEL, &inputs.options),
+    ];
+    for (name, value) in labels {
+        match value.is_empty() {
+            true => drop(release.labels.remove(name)),
+            false => drop(release.labels.insert(name.to_owned(), value.clone())),
+        }
+    }
+    hold(release, holder);
+}
+
+/// Names the replica at work on the revision.
+pub fn hold(release: &mut Release, holder: &str) {
+    match holder.is_empty() {
+        true => drop(release.labels.remove(HOLDER_LABEL)),
+        false => drop(release.labels.insert(HOLDER_LABEL.to_owned(), holder.to_owned())),
+    }
+}
+
+/// The digests of what a record was made of, if this service wrote it, or helm on top of such a record and of the same content (a
+/// rollback).
+pub fn made_of(release: &Release) -> Option<InputLabels> {
+    let text = |name: &str| release.labels.get(name).cloned().unwrap_or_default();
+    release.labels.contains_key(VALUES_DIGEST_LABEL).then(|| InputLabels {
+        chart: text(CHART_DIGEST_LABEL),
+        values: text(VALUES_DIGEST_LABEL),
+        options: text(OPTIONS_DIGEST_LABEL),
+    })
+}
+
+/// The revision that a record rolls back to; 0 if it is no rollback. Helm 3 tells it in the description only.
+pub fn rolls_back_to(release: &Release) -> u32 {
+    let told = || release.info.description.strip_prefix("Rollback to ")?.trim().parse().ok();
+    match release.info.rollback_revision {
+        0 => told().unwrap_or(0),
+        revision => revision,
+    }
 }
 
 /// Whether this service wrote the record, for whatever object.
@@ -100,11 +228,51 @@ pub fn values_differ(release: &Release, asked: &Map<String, Value>) -> bool {
     !same(&Value::Object(release.config.clone()), &Value::Object(asked.clone()))
 }
 
-/// `sha256:<hex>` of values, for a person to compare.
+/// Whether what else the object says changes the release. Of a record of others it is not known, and taken for nothing.
+pub fn options_differ(release: &Release, digest: &str) -> bool {
+    release.labels.get(OPTIONS_DIGEST_LABEL).map_or("", String::as_str) != short_digest(digest)
+}
+
+/// `sha256:<hex>` of a manifest, for a person to compare.
+pub fn manifest_digest(release: &Release) -> String {
+    format!("sha256:{}", hex::encode(Sha256::digest(&release.manifest)))
+}
+
+/// `sha256:<hex>` of values. Equal for values that are equal as JSON, where 1 and 1.0 are one number and the order of names does not
+/// count.
 pub fn values_digest(values: &Map<String, Value>) -> String {
-    // A map of strings to JSON values always has a text.
-    let text = serde_json::to_vec(values).unwrap_or_default();
+    let mut text = String::new();
+    write_canonically(&Value::Object(values.clone()), &mut text);
     format!("sha256:{}", hex::encode(Sha256::digest(text)))
+}
+
+fn write_canonically(value: &Value, text: &mut String) {
+    match value {
+        Value::Number(number) => {
+            let float = number.as_f64().map(|float| format!("{float:?}"));
+            text.push_str(&float.unwrap_or_else(|| number.to_string()));
+        }
+        Value::Array(items) => {
+            text.push('[');
+            for item in items {
+                write_canonically(item, text);
+                text.push(',');
+            }
+            text.push(']');
+        }
+        Value::Object(map) => {
+            let sorted: BTreeMap<_, _> = map.iter().collect();
+            text.push('{');
+            for (name, value) in sorted {
+                text.push_str(&Value::from(name.as_str()).to_string());
+                text.push(':');
+                write_canonically(value, text);
+                text.push(',');
+            }
+            text.push('}');
+        }
+        other => text.push_str(&other.to_string()),
+    }
 }
 
 fn short_digest(digest: &str) -> String {

@@ -3,10 +3,8 @@
 //! Creating the Secret of the next revision is the claim to it: of two writers the API server refuses one. Updates carry
 //! the resource version that was read, so that a change by somebody else in between is noticed and nothing is overwritten.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use helm_release::history::Entry;
 use helm_release::secret::{self, DATA_KEY, SECRET_TYPE, SecretError, Stamp};
 use helm_release::{History, Release, ReleaseName, codec};
 use k8s_openapi::api::core::v1::Secret;
@@ -15,7 +13,9 @@ use kube::Api;
 use kube::api::{DeleteParams, ListParams, PostParams};
 
 use crate::names::FIELD_MANAGER;
-use crate::record;
+use crate::records::{RecordIndex, RecordLabels};
+
+pub use crate::records::Records;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Records listed at a time.
@@ -101,32 +101,16 @@ pub struct Stored {
     resource_version: Option<String>,
 }
 
-/// What the labels of a release's records tell.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Records {
-    /// All revisions and their statuses.
-    pub history: History,
-    /// UIDs of the FluxHelmReleases that some revision was made for, directly or by helm on top of it.
-    owners: BTreeSet<String>,
-}
-
-impl Records {
-    /// Whether some revision was made for the object of that UID.
-    pub fn are_of(&self, uid: &str) -> bool {
-        self.owners.contains(uid)
+impl Stored {
+    /// A record that is not stored yet.
+    #[cfg(test)]
+    pub(crate) fn new(release: Release) -> Self {
+        Self { release, resource_version: None }
     }
-}
 
-impl<'a> FromIterator<&'a BTreeMap<String, String>> for Records {
-    /// Of the labels of each Secret.
-    fn from_iter<I: IntoIterator<Item = &'a BTreeMap<String, String>>>(labels: I) -> Self {
-        let (mut entries, mut owners) = (Vec::new(), BTreeSet::new());
-        for labels in labels {
-            let Some(entry) = Entry::from_labels(labels) else { continue };
-            entries.push(entry);
-            owners.extend(record::owner(labels).map(str::to_owned));
-        }
-        Self { history: entries.into_iter().collect(), owners }
+    /// The version of its Secret.
+    pub fn version(&self) -> Option<&str> {
+        self.resource_version.as_deref()
     }
 }
 
@@ -134,15 +118,34 @@ impl<'a> FromIterator<&'a BTreeMap<String, String>> for Records {
 #[derive(Clone)]
 pub struct ReleaseStore {
     client: kube::Client,
+    index: RecordIndex,
 }
 
 impl ReleaseStore {
-    /// A store over a client.
-    pub fn new(client: kube::Client) -> Self {
-        Self { client }
+    /// A store over a client. What it writes is in `index` at once; a watch keeps the rest of it.
+    pub fn new(client: kube::Client, index: RecordIndex) -> Self {
+        Self { client, index }
     }
 
-    /// The revisions of a release with their statuses and owners; reads no record.
+    /// What is known of all records.
+    pub fn index(&self) -> &RecordIndex {
+        &self.index
+    }
+
+    /// The revisions of a release with their statuses and owners: those that are known, if there are any, else as listed now.
+    /// What is known may lag behind, which a read or a write of the newest record then tells.
+    ///
+    /// # Errors
+    /// As [`Self::records`].
+    pub async fn known_records(&self, namespace: &str, release: &str) -> Result<Records, StoreError> {
+        match self.index.records(namespace, release) {
+            Some(records) if records.newest().is_some() => Ok(records),
+            // Nothing that follows checks an absence.
+            _ => self.records(namespace, release).await,
+        }
+    }
+
+    /// The revisions of a release with their statuses and owners, as listed now; reads no record.
     ///
     /// # Errors
     /// [`StoreError::Forbidden`], [`StoreError::Unavailable`] and [`StoreError::TooMany`]: never is an error taken for an absent release,
@@ -164,7 +167,10 @@ impl ReleaseStore {
                 _ => break,
             }
         }
-        Ok(secrets.iter().filter_map(|secret| secret.metadata.labels.as_ref()).collect())
+        for secret in &secrets {
+            self.index.take_up(&secret.metadata);
+        }
+        Ok(secrets.iter().filter_map(|secret| RecordLabels::read(&secret.metadata)).collect())
     }
 
     /// The revisions of a release with their statuses.
@@ -187,7 +193,11 @@ impl ReleaseStore {
     ) -> Result<Option<Stored>, StoreError> {
         let name = secret::secret_name(release, revision);
         let api = self.api(namespace);
-        let Some(secret) = bounded(namespace, api.get_opt(&name)).await? else { return Ok(None) };
+        let Some(secret) = bounded(namespace, api.get_opt(&name)).await? else {
+            self.index.forget(namespace, release, revision);
+            return Ok(None);
+        };
+        self.index.take_up(&secret.metadata);
         let unreadable =
             |source| StoreError::Unreadable { namespace: namespace.to_owned(), name: name.clone(), source };
         let labels = secret.metadata.labels.unwrap_or_default();
@@ -212,8 +222,16 @@ impl ReleaseStore {
         service_kit::failpoint!("record.before-create");
         let api = self.api(&release.namespace);
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        let written = write(&release, api.create(&params, &secret)).await?;
+        let written = match write(&release, api.create(&params, &secret)).await {
+            Err(error @ StoreError::Taken { .. }) => {
+                // What is known of the release is out of date; the next look begins from what is there.
+                drop(self.records(&release.namespace, &release.name).await);
+                return Err(error);
+            }
+            other => other?,
+        };
         service_kit::failpoint!("record.after-create");
+        self.index.take_up(&written.metadata);
         Ok(Stored { release, resource_version: written.metadata.resource_version })
     }
 
@@ -231,6 +249,7 @@ impl ReleaseStore {
         let name = secret.metadata.name.clone().unwrap_or_default();
         let written = write(release, api.replace(&name, &params, &secret)).await?;
         service_kit::failpoint!("record.after-update");
+        self.index.take_up(&written.metadata);
         stored.resource_version = written.metadata.resource_version;
         Ok(())
     }
@@ -254,7 +273,9 @@ impl ReleaseStore {
                 Err(error) => Err(error),
             }
         };
-        bounded(namespace, request).await
+        bounded(namespace, request).await?;
+        self.index.forget(namespace, release.as_str(), revision);
+        Ok(())
     }
 
     fn api(&self, namespace: &str) -> Api<Secret> {
@@ -329,6 +350,8 @@ async fn bounded<T>(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde_json::json;
 
     use crate::api_server;
@@ -364,7 +387,7 @@ mod tests {
         ];
         for (records, owners) in rows {
             let all: Vec<_> = records.iter().map(|(revision, claim)| labels(revision, *claim)).collect();
-            let records: Records = all.iter().collect();
+            let records: Records = all.iter().filter_map(|labels| RecordLabels::of(labels, 1)).collect();
             for uid in ["a", "b", "c", "d", ""] {
                 assert_eq!(records.are_of(uid), owners.contains(&uid), "{uid} of {all:?}");
             }
@@ -391,7 +414,7 @@ mod tests {
             list.as_object_mut().unwrap().extend(kind.as_object().unwrap().clone());
             (200, list)
         });
-        let history = ReleaseStore::new(client).history("dev", "web").await.unwrap();
+        let history = ReleaseStore::new(client, RecordIndex::default()).history("dev", "web").await.unwrap();
         assert_eq!(history.entries().len(), 1003);
         assert_eq!(history.next_revision(), 1004);
     }

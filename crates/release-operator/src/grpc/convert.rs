@@ -1,14 +1,14 @@
 //! Out of our types into those of the wire. Values of Helm releases often hold passwords although they should not: what is called like a
 //! secret is masked.
 
-use api::release::v1::{Condition, Release, Revision};
-use crds::FluxHelmRelease;
+use api::release::v1::{Condition, Readiness, Release, Revision, TestResult};
+use crds::{FluxHelmRelease, Snapshot};
+use helm_release::Hook;
 use helm_release::history::Entry;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use prost_types::{ListValue, Struct, Timestamp, Value, value::Kind};
+use prost_types::{ListValue, Struct, Value, value::Kind};
 use serde_json::Map;
 
-use crate::reconcile::validate::release_name;
+use super::overview::{self, timestamp};
 
 /// What stands for a masked value.
 const MASK: &str = "*****";
@@ -16,45 +16,18 @@ const MASK: &str = "*****";
 const SECRET_NAMES: [&str; 7] =
     ["password", "passwd", "secret", "token", "credential", "privatekey", "apikey"];
 
+/// One release, with its newest record where that is known better than by the object's status.
 pub(super) fn release(object: &FluxHelmRelease, newest: Option<&helm_release::Release>) -> Release {
-    let status = object.status.clone().unwrap_or_default();
-    let conditions = status.conditions.iter().map(|condition| Condition {
-        r#type: condition.type_.clone(),
-        status: condition.status.clone(),
-        reason: condition.reason.clone(),
-        message: condition.message.clone(),
-        last_transition_time: Some(timestamp(condition.last_transition_time.0)),
-    });
+    let shown = overview::release(object);
+    let Some(newest) = newest else { return shown };
+    let metadata = newest.chart.as_ref().map(|chart| &chart.metadata);
     Release {
-        namespace: object.metadata.namespace.clone().unwrap_or_default(),
-        name: object.metadata.name.clone().unwrap_or_default(),
-        release_name: status
-            .release_name
-            .or_else(|| release_name(object).ok().map(|name| name.to_string()))
-            .unwrap_or_default(),
-        chart_git_path: object.spec.chart_git_path.clone().unwrap_or_default(),
-        chart: newest.map(helm_release::Release::chart_label).unwrap_or_default(),
-        revision: newest.map_or(0, |newest| newest.revision),
-        status: newest.map(|newest| newest.info.status.to_string()).unwrap_or_default(),
-        conditions: conditions.collect(),
-        observed: object.metadata.generation.is_some()
-            && status.observed_generation == object.metadata.generation,
-    }
-}
-
-/// An object of which only the metadata can be read.
-pub(super) fn undecodable(metadata: &ObjectMeta, error: &str) -> Release {
-    Release {
-        namespace: metadata.namespace.clone().unwrap_or_default(),
-        name: metadata.name.clone().unwrap_or_default(),
-        conditions: vec![Condition {
-            r#type: "Ready".to_owned(),
-            status: "False".to_owned(),
-            reason: "InvalidSpec".to_owned(),
-            message: format!("the object cannot be read as a FluxHelmRelease: {error}"),
-            last_transition_time: None,
-        }],
-        ..Release::default()
+        chart: newest.chart_label(),
+        app_version: metadata.map(|metadata| metadata.app_version.clone()).unwrap_or_default(),
+        revision: newest.revision,
+        status: newest.info.status.to_string(),
+        last_deployed: newest.info.last_deployed.as_ref().map(|time| timestamp(time.timestamp())),
+        ..shown
     }
 }
 
@@ -73,6 +46,7 @@ pub(super) fn unreadable(object: &FluxHelmRelease, message: String) -> Release {
             last_transition_time: None,
         },
     );
+    shown.set_readiness(Readiness::NotReady);
     shown
 }
 
@@ -95,12 +69,94 @@ pub(super) fn revision(release: &helm_release::Release) -> Revision {
         chart: release.chart_label(),
         app_version: metadata.map(|metadata| metadata.app_version.clone()).unwrap_or_default(),
         description: release.info.description.clone(),
+        ..Revision::default()
     }
 }
 
-/// Values with everything masked that is called like a secret, and everything below it.
-pub(super) fn masked(values: Map<String, serde_json::Value>) -> Struct {
-    masked_map(values, false)
+/// A revision as the object's status holds it.
+pub(super) fn snapshot(snapshot: &Snapshot) -> Revision {
+    let test = |test: &crds::TestResult| TestResult {
+        name: test.name.clone(),
+        phase: test.phase.clone(),
+        ..TestResult::default()
+    };
+    let chart = match snapshot.chart_name.as_str() {
+        "" => String::new(),
+        name => format!("{name}-{}", snapshot.chart_version),
+    };
+    Revision {
+        revision: u32::try_from(snapshot.revision).unwrap_or(0),
+        updated: snapshot.last_deployed.as_ref().map(|time| timestamp(time.0)),
+        status: snapshot.status.clone(),
+        chart,
+        app_version: snapshot.app_version.clone().unwrap_or_default(),
+        description: String::new(),
+        action: snapshot.action.clone(),
+        source_revision: snapshot.source_revision.clone().unwrap_or_default(),
+        chart_digest: snapshot.chart_digest.clone().unwrap_or_default(),
+        values_digest: snapshot.values_digest.clone().unwrap_or_default(),
+        tests: snapshot.tests.iter().map(test).collect(),
+    }
+}
+
+/// What became of a test.
+pub(super) fn test_result(hook: &Hook) -> TestResult {
+    let run = &hook.last_run;
+    let time =
+        |time: &Option<helm_release::RecordTime>| time.as_ref().map(|time| timestamp(time.timestamp()));
+    TestResult {
+        name: hook.name.clone(),
+        phase: run.phase.to_string(),
+        started_at: time(&run.started_at),
+        completed_at: time(&run.completed_at),
+        message: String::new(),
+    }
+}
+
+/// A message's structure as JSON.
+pub(super) fn map(value: Struct) -> Map<String, serde_json::Value> {
+    value.fields.into_iter().map(|(name, value)| (name, json(value))).collect()
+}
+
+fn json(value: Value) -> serde_json::Value {
+    match value.kind {
+        None | Some(Kind::NullValue(_)) => serde_json::Value::Null,
+        Some(Kind::BoolValue(value)) => value.into(),
+        // A whole number is meant as one, as fields of the spec take it.
+        Some(Kind::NumberValue(number)) if number.fract() == 0.0 && number.abs() < 9e15 => {
+            #[expect(clippy::cast_possible_truncation, reason = "it is whole and within the range")]
+            let whole = number as i64;
+            whole.into()
+        }
+        Some(Kind::NumberValue(number)) => number.into(),
+        Some(Kind::StringValue(text)) => text.into(),
+        Some(Kind::ListValue(list)) => list.values.into_iter().map(json).collect(),
+        Some(Kind::StructValue(fields)) => serde_json::Value::Object(map(fields)),
+    }
+}
+
+/// Values with everything masked that is called like a secret or is in `secrets`, and everything below it.
+pub(super) fn masked(
+    values: Map<String, serde_json::Value>,
+    secrets: &Map<String, serde_json::Value>,
+) -> Struct {
+    let field = |(name, value): (String, serde_json::Value)| {
+        let shown = match (value, secrets.get(&name)) {
+            (serde_json::Value::Object(map), Some(serde_json::Value::Object(secrets)))
+                if !is_secret(&name) =>
+            {
+                Value { kind: Some(Kind::StructValue(masked(map, secrets))) }
+            }
+            (value, secret) => masked_value(value, secret.is_some() || is_secret(&name)),
+        };
+        (name, shown)
+    };
+    Struct { fields: values.into_iter().map(field).collect() }
+}
+
+/// Values with everything masked.
+pub(super) fn all_masked(values: Map<String, serde_json::Value>) -> Struct {
+    masked_map(values, true)
 }
 
 fn masked_map(values: Map<String, serde_json::Value>, hidden: bool) -> Struct {
@@ -137,10 +193,6 @@ fn masked_value(value: serde_json::Value, hidden: bool) -> Value {
     Value { kind: Some(kind) }
 }
 
-fn timestamp(time: jiff::Timestamp) -> Timestamp {
-    Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -154,7 +206,7 @@ mod tests {
             "auth": [{"token": "z", "user": "a"}], "secrets": ["a"], "existingSecret": null,
             "passwords": {"admin": "p", "more": [{"user": "q"}]}, "credentials": {"pw": {"text": "r", "on": true}},
         });
-        let masked = masked(values.as_object().cloned().unwrap());
+        let masked = masked(values.as_object().cloned().unwrap(), &Map::new());
         let text = format!("{masked:?}");
         for secret in ["\"x\"", "7.0", "\"y\"", "\"z\"", "\"p\"", "\"q\"", "\"r\""] {
             assert!(!text.contains(secret), "{secret} in {text}");

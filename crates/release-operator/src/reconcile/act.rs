@@ -1,28 +1,34 @@
 //! Step 4: does what was decided. Every stage can be cut off at any line and run again.
 //!
 //! The record of the next revision is written first, as `pending-…`, with everything in it that is applied afterwards. So the
-//! revision can be completed from its record alone, by whoever finds it, with the same result.
+//! revision can be completed from its record alone, by whoever finds it, with the same result. Whatever takes its time (a Job of a hook,
+//! readiness) ends the look as [`Progress::Waiting`]; a later look goes on where the record stands.
 
+mod complete;
+mod crds;
 mod hooks;
 mod objects;
 mod purge;
+mod revision;
+mod tests;
 
-use helm_engine::ReleaseOptions;
-use helm_release::{History, HookEvent, Status};
+use std::time::Duration;
+
+use helm_release::{HookEvent, ReleaseName, Status};
 use kube::core::ObjectMeta;
-use kube_apply::{ApplyError, ApplyOptions};
-use tracing::Instrument as _;
+use kube_apply::{Applier, ApplyError, ObjectRef};
 
-pub use purge::purge;
+pub use complete::{cancel, resume, supersede};
+pub use hooks::has_ended;
+pub use objects::{AT_ONCE, apply_again, is_helm};
+pub use purge::{Purged, purge};
+pub use revision::{NewRevision, make, render, rollback};
+pub use tests::test;
 
-use crate::context::Context;
-use crate::engine::{Engine, EngineError, operation};
-use crate::names::HELM_MANAGER;
-use crate::objects::{ManifestFault, Object, parse, parse_file};
-use crate::reconcile::observe::Observed;
-use crate::reconcile::validate::Subject;
-use crate::record;
-use crate::source::ChartSource;
+use crate::context::{Context, Key};
+use crate::engine::EngineError;
+use crate::objects::ManifestFault;
+use crate::reconcile::validate::{Identity, Options, Subject, TIMEOUT};
 use crate::store::{StoreError, Stored};
 
 /// Why a revision could not be made.
@@ -52,7 +58,7 @@ pub enum ActError {
     /// Fields of an object belong to somebody else.
     #[error(
         "{object}: the chart sets {fields}, which {managers} owns; leave the field to one of them: take it out of the chart's values, \
-         or end the other's ownership"
+         end the other's ownership, or set spec.driftDetection.mode to correct"
     )]
     FieldOwned {
         /// The object.
@@ -72,6 +78,26 @@ pub enum ActError {
         /// Why.
         message: String,
     },
+    /// The objects will not be ready, or are not in time.
+    #[error("the release did not become ready: {0}")]
+    NotReady(String),
+    /// The time for the operation is over.
+    #[error("it did not end within {} s", limit.as_secs())]
+    TimedOut {
+        /// The time.
+        limit: Duration,
+        /// What stood in the way last.
+        #[source]
+        source: Box<ActError>,
+    },
+    /// There is no such revision to go back to.
+    #[error("there is no revision {revision} of release {release} to roll back to")]
+    NoRevision {
+        /// The release.
+        release: String,
+        /// The revision.
+        revision: u32,
+    },
 }
 
 impl ActError {
@@ -82,27 +108,167 @@ impl ActError {
             Self::Store(error) => error.is_transient(),
             Self::Apply(error) => error.is_transient(),
             Self::Manifest(_) | Self::NotOwned { .. } | Self::FieldOwned { .. } | Self::Hook { .. } => false,
+            Self::NotReady(_) | Self::TimedOut { .. } | Self::NoRevision { .. } => false,
         }
     }
 
     /// One word for the condition.
-    pub fn reason(&self, is_install: bool) -> &'static str {
-        match self {
-            Self::Engine(_) | Self::Manifest(_) => "RenderFailed",
-            _ if is_install => "InstallFailed",
-            _ => "UpgradeFailed",
+    pub fn reason(&self, operation: Operation) -> &'static str {
+        match (self, operation) {
+            (Self::Engine(_) | Self::Manifest(_), _) => "RenderFailed",
+            (_, Operation::Install) => "InstallFailed",
+            (_, Operation::Upgrade) => "UpgradeFailed",
+            (_, Operation::Rollback) => "RollbackFailed",
         }
     }
 }
 
-/// A revision to be made.
-pub struct NewRevision {
-    /// Its number.
-    pub revision: u32,
-    /// Install or upgrade.
-    pub is_install: bool,
-    /// Somebody else's dead revision, to be marked as failed.
-    pub abandoned: Option<u32>,
+/// What a revision does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// The first, or the first since an uninstall.
+    Install,
+    /// In place of the deployed one.
+    Upgrade,
+    /// As an earlier one.
+    Rollback,
+}
+
+impl Operation {
+    /// Of a record whose operation has not ended.
+    pub fn of(status: &Status) -> Self {
+        match status {
+            Status::PendingInstall => Self::Install,
+            Status::PendingRollback => Self::Rollback,
+            _ => Self::Upgrade,
+        }
+    }
+
+    fn hooks(self) -> (HookEvent, HookEvent) {
+        match self {
+            Self::Install => (HookEvent::PreInstall, HookEvent::PostInstall),
+            Self::Upgrade => (HookEvent::PreUpgrade, HookEvent::PostUpgrade),
+            Self::Rollback => (HookEvent::PreRollback, HookEvent::PostRollback),
+        }
+    }
+}
+
+/// How far a revision has come.
+pub enum Progress {
+    /// To its end.
+    Deployed(Box<Stored>),
+    /// It waits.
+    Waiting(Box<Stored>, Waiting),
+}
+
+/// What is waited for.
+#[derive(Debug)]
+pub struct Waiting {
+    /// In words.
+    pub message: String,
+    /// The object whose end is watched; without it the workloads' own watches and time wake the look.
+    pub object: Option<ObjectRef>,
+    /// How much time it has.
+    pub left: Duration,
+    /// How soon it is looked at again without being woken.
+    pub poll: Duration,
+}
+
+/// How soon something that is watched is looked at all the same.
+const WATCHED: Duration = Duration::from_secs(30);
+/// How soon something is looked at that nothing tells of.
+const UNWATCHED: Duration = Duration::from_secs(5);
+
+/// Who acts on which release, with whose rights, within which time.
+pub struct Actor<'a> {
+    /// What is at hand.
+    pub context: &'a Context,
+    /// The object.
+    pub key: Key,
+    /// Its UID.
+    pub uid: String,
+    /// The release's namespace.
+    pub namespace: String,
+    /// The release.
+    pub release: ReleaseName,
+    /// Works on the release's objects, with the rights that the object asks for.
+    pub applier: Applier,
+    /// The longest that an operation, or one of its hooks, may take.
+    pub timeout: Duration,
+    /// Whether hooks run.
+    pub hooks: bool,
+    /// Whether an operation ends only when its objects are ready.
+    pub wait: bool,
+    /// Whether fields are taken from other managers.
+    pub force: bool,
+    /// Records kept.
+    pub max_history: u32,
+}
+
+impl<'a> Actor<'a> {
+    /// For a valid object.
+    pub fn new(context: &'a Context, subject: &Subject) -> Self {
+        let Subject { identity, release, namespace, options, .. } = subject;
+        Self {
+            context,
+            key: identity.key(),
+            uid: identity.uid.clone(),
+            namespace: namespace.clone(),
+            release: release.clone(),
+            applier: applier(context, options),
+            timeout: options.timeout,
+            hooks: options.hooks,
+            wait: options.wait,
+            force: options.drift.mode == ::crds::DriftMode::Correct,
+            max_history: options.max_history.unwrap_or(context.settings.max_history),
+        }
+    }
+
+    /// With the operator's own rights and defaults, for an object that is invalid by now.
+    pub fn bare(context: &'a Context, identity: &Identity, release: ReleaseName) -> Self {
+        Self {
+            context,
+            key: identity.key(),
+            uid: identity.uid.clone(),
+            namespace: identity.namespace.clone(),
+            release,
+            applier: context.applier.clone(),
+            timeout: TIMEOUT,
+            hooks: true,
+            wait: false,
+            force: false,
+            max_history: context.settings.max_history,
+        }
+    }
+
+    /// The same for a rollback.
+    pub fn for_rollback(context: &'a Context, subject: &Subject) -> Self {
+        let rollback = &subject.options.rollback;
+        Self {
+            timeout: rollback.timeout,
+            hooks: rollback.hooks,
+            wait: rollback.wait,
+            ..Self::new(context, subject)
+        }
+    }
+
+    /// For whatever is under way on the release.
+    pub fn for_operation(context: &'a Context, subject: &Subject, operation: Operation) -> Self {
+        match operation {
+            Operation::Rollback => Self::for_rollback(context, subject),
+            Operation::Install | Operation::Upgrade => Self::new(context, subject),
+        }
+    }
+
+    /// The release's name.
+    pub fn name(&self) -> &str {
+        self.release.as_str()
+    }
+}
+
+/// The applier with the rights that the object asks for.
+pub fn applier(context: &Context, options: &Options) -> Applier {
+    context.applier.acting_as(options.service_account.clone())
 }
 
 /// Puts the finalizer on the object, before it has a release: without it, the object's deletion would leave the release behind.
@@ -119,282 +285,4 @@ pub async fn hold(context: &Context, subject: &mut Subject, metadata: &ObjectMet
     subject.has_finalizer = true;
     service_kit::failpoint!("release.after-finalizer");
     Ok(())
-}
-
-/// Makes a revision: renders, checks, claims and completes it.
-///
-/// # Errors
-/// [`ActError`]. After a transient one the claimed revision stays pending and is completed later; otherwise it is marked as failed.
-pub async fn make(
-    context: &Context,
-    subject: &Subject,
-    observed: Observed,
-    source: &ChartSource,
-    new: &NewRevision,
-) -> Result<Stored, ActError> {
-    let namespace = subject.identity.namespace.as_str();
-    create_crds(context, subject, source).await?;
-    let rendered = render(context, subject, source, new).await?;
-    let objects = parse(&rendered.manifest())?;
-    let earlier =
-        objects::earlier(context, namespace, &subject.release, &observed.history, new.revision).await?;
-    let checked = objects::check(context, namespace, subject.release.as_str(), objects, &earlier).await?;
-    let now = jiff::Timestamp::now();
-    if let Some(revision) = new.abandoned {
-        abandon(context, subject, revision, now).await?;
-    }
-    let first_deployed =
-        observed.newest.as_ref().and_then(|newest| newest.release.info.first_deployed.clone());
-    let record = record::pending(
-        &record::Revision {
-            name: &subject.release,
-            namespace,
-            uid: &subject.identity.uid,
-            revision: new.revision,
-            status: if new.is_install { Status::PendingInstall } else { Status::PendingUpgrade },
-            values: &subject.values,
-            chart_digest: &source.digest,
-            first_deployed,
-            now,
-        },
-        rendered,
-    );
-    service_kit::failpoint!("release.before-claim");
-    let claim =
-        context.store.create(record, now).instrument(tracing::info_span!("claim", revision = new.revision));
-    let stored = claim.await?;
-    service_kit::failpoint!("release.after-claim");
-    complete_checked(context, subject, stored, checked, earlier).await
-}
-
-/// Completes our own revision that was cut off, from its record.
-///
-/// # Errors
-/// As [`make`].
-pub async fn resume(
-    context: &Context,
-    subject: &Subject,
-    observed: Observed,
-) -> Result<Option<Stored>, ActError> {
-    let Some(stored) = observed.newest else { return Ok(None) };
-    let namespace = subject.identity.namespace.as_str();
-    let prepared = async {
-        let objects = parse(&stored.release.manifest)?;
-        let revision = stored.release.revision;
-        let earlier =
-            objects::earlier(context, namespace, &subject.release, &observed.history, revision).await?;
-        let checked = objects::check(context, namespace, subject.release.as_str(), objects, &earlier).await?;
-        Ok((checked, earlier))
-    };
-    match prepared.await {
-        Ok((checked, earlier)) => {
-            complete_checked(context, subject, stored, checked, earlier).await.map(Some)
-        }
-        Err(error) => Err(failed(context, subject, stored, error).await),
-    }
-}
-
-/// Marks revisions as superseded that are still marked as deployed.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn supersede(context: &Context, subject: &Subject, revisions: &[u32]) -> Result<(), StoreError> {
-    let namespace = subject.identity.namespace.as_str();
-    for &revision in revisions {
-        let Some(mut old) = context.store.get(namespace, subject.release.as_str(), revision).await? else {
-            continue;
-        };
-        old.release.info.status = Status::Superseded;
-        context.store.update(&mut old, jiff::Timestamp::now()).await?;
-        service_kit::failpoint!("release.after-supersede");
-    }
-    Ok(())
-}
-
-async fn complete_checked(
-    context: &Context,
-    subject: &Subject,
-    mut stored: Stored,
-    checked: Vec<objects::Checked>,
-    earlier: Vec<Vec<Object>>,
-) -> Result<Stored, ActError> {
-    let outcome = match complete(context, subject, &mut stored, checked, earlier).await {
-        Ok(()) => Ok(stored),
-        Err(error) => Err(failed(context, subject, stored, error).await),
-    };
-    // A transient fault leaves the revision pending: it has not ended yet.
-    if outcome.as_ref().err().is_none_or(|error| !error.is_transient())
-        && let Err(error) = prune_records(context, subject).await
-    {
-        // The revision is what it is; the next one prunes again.
-        tracing::warn!(release = %subject.release, "old records are left: {}", service_kit::chain(&error));
-    }
-    outcome
-}
-
-/// Deletes the oldest records beyond the limit, now that a revision has ended. (Helm prunes before it creates the next revision, and so
-/// shortens the history although nothing may come of it.)
-async fn prune_records(context: &Context, subject: &Subject) -> Result<(), StoreError> {
-    let namespace = subject.identity.namespace.as_str();
-    let history = context.store.history(namespace, subject.release.as_str()).await?;
-    for old in prunable(&history, context.settings.max_history) {
-        context.store.delete(namespace, &subject.release, old).await?;
-        service_kit::failpoint!("release.after-prune-record");
-    }
-    Ok(())
-}
-
-/// The revisions to delete so that `max_history` are left; 0 means no limit. The newest stays, and so does the deployed one, or the
-/// newest that was deployed once. Pure.
-fn prunable(history: &History, max_history: u32) -> Vec<u32> {
-    let (Some(last), 1..) = (history.last(), max_history) else { return Vec::new() };
-    let mut prunable = history.prune_before_create(max_history.saturating_add(1));
-    prunable.retain(|&revision| revision != last.revision);
-    prunable
-}
-
-/// Hooks, objects, what is left over, hooks, and the record's end, in Helm's order.
-async fn complete(
-    context: &Context,
-    subject: &Subject,
-    stored: &mut Stored,
-    checked: Vec<objects::Checked>,
-    earlier: Vec<Vec<Object>>,
-) -> Result<(), ActError> {
-    let namespace = subject.identity.namespace.as_str();
-    let is_install = stored.release.info.status == Status::PendingInstall;
-    let (pre, post) = match is_install {
-        true => (HookEvent::PreInstall, HookEvent::PostInstall),
-        false => (HookEvent::PreUpgrade, HookEvent::PostUpgrade),
-    };
-    hooks::run(context, stored, &pre).await?;
-    service_kit::failpoint!("release.after-pre-hooks");
-    let span = tracing::info_span!("apply", objects = checked.len());
-    let present: Vec<_> = checked.iter().map(|checked| checked.object.clone()).collect();
-    objects::apply(context, namespace, subject.release.as_str(), checked).instrument(span).await?;
-    service_kit::failpoint!("release.after-apply");
-    let left = crate::objects::left_over(earlier, &present);
-    objects::delete(context, namespace, subject.release.as_str(), left)
-        .instrument(tracing::info_span!("prune"))
-        .await?;
-    service_kit::failpoint!("release.after-prune");
-    hooks::run(context, stored, &post).await?;
-    service_kit::failpoint!("release.after-post-hooks");
-    let end = async {
-        let history = context.store.history(namespace, subject.release.as_str()).await?;
-        supersede(context, subject, &history.superseded_by(stored.release.revision)).await?;
-        let description = if is_install { "Install complete" } else { "Upgrade complete" };
-        stored.release.set_status(Status::Deployed, description);
-        context.store.update(stored, jiff::Timestamp::now()).await
-    };
-    end.instrument(tracing::info_span!("record")).await?;
-    service_kit::failpoint!("release.after-deployed");
-    Ok(())
-}
-
-/// Marks the revision as failed, in Helm's words, unless trying again can help.
-async fn failed(context: &Context, subject: &Subject, mut stored: Stored, error: ActError) -> ActError {
-    if error.is_transient() {
-        return error;
-    }
-    let what = if stored.release.info.status == Status::PendingInstall { "Release" } else { "Upgrade" };
-    let text = service_kit::chain(&error);
-    stored
-        .release
-        .set_status(Status::Failed, format!("{what} {:?} failed: {text}", subject.release.as_str()));
-    match context.store.update(&mut stored, jiff::Timestamp::now()).await {
-        Ok(()) => error,
-        // It stays pending, so that the next look completes it and comes here again.
-        Err(store) => {
-            tracing::warn!("a failed revision could not be marked: {text}");
-            store.into()
-        }
-    }
-}
-
-async fn abandon(
-    context: &Context,
-    subject: &Subject,
-    revision: u32,
-    now: jiff::Timestamp,
-) -> Result<(), StoreError> {
-    let namespace = subject.identity.namespace.as_str();
-    let Some(mut old) = context.store.get(namespace, subject.release.as_str(), revision).await? else {
-        return Ok(());
-    };
-    let status = old.release.info.status.clone();
-    old.release.set_status(Status::Failed, format!("Abandoned: it was {status} and nobody completed it"));
-    context.store.update(&mut old, now).await
-}
-
-async fn render(
-    context: &Context,
-    subject: &Subject,
-    source: &ChartSource,
-    new: &NewRevision,
-) -> Result<helm_engine::Rendered, ActError> {
-    let capabilities = context.cluster.capabilities().await?;
-    let options = ReleaseOptions {
-        name: subject.release.to_string(),
-        namespace: subject.identity.namespace.clone(),
-        revision: new.revision,
-        operation: operation(new.is_install),
-    };
-    let span = tracing::info_span!("render", chart = %subject.chart, revision = new.revision);
-    let chart = source.chart.clone();
-    let rendered =
-        context.engine.render(chart, &subject.values, options, capabilities).instrument(span).await?;
-    for warning in &rendered.warnings {
-        tracing::warn!(release = %subject.release, "{warning}");
-    }
-    Ok(rendered)
-}
-
-/// Creates the chart's CustomResourceDefinitions that are not there. One that is there is left alone, as Helm does.
-async fn create_crds(context: &Context, subject: &Subject, source: &ChartSource) -> Result<(), ActError> {
-    for crd in Engine::crds(&source.chart, &subject.values)? {
-        let text = String::from_utf8_lossy(&crd.file.data).into_owned();
-        for object in parse_file(&crd.path, &text)? {
-            if context.applier.get(&object.identity, &subject.identity.namespace).await?.is_some() {
-                continue;
-            }
-            let how = ApplyOptions::new(HELM_MANAGER);
-            let documents = [object.document];
-            let results = context.applier.apply_all(&documents, &subject.identity.namespace, &how).await;
-            for result in results {
-                result.outcome?;
-            }
-            service_kit::failpoint!("release.after-crd");
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use helm_release::history::Entry;
-
-    use super::*;
-
-    #[test]
-    fn the_oldest_records_beyond_the_limit_go() {
-        let check = |text: &str, most: u32, expected: &[u32]| {
-            let entry = |word: &str| {
-                let (revision, status) = word.split_once(':').unwrap();
-                Entry { revision: revision.parse().unwrap(), status: Status::from(status) }
-            };
-            let history: History = text.split_whitespace().map(entry).collect();
-            assert_eq!(prunable(&history, most), expected, "{text} {most}");
-        };
-        check("", 1, &[]);
-        check("1:deployed", 1, &[]);
-        check("1:superseded 2:superseded 3:deployed", 0, &[]);
-        check("1:superseded 2:superseded 3:deployed", 3, &[]);
-        check("1:superseded 2:superseded 3:deployed", 2, &[1]);
-        check("1:superseded 2:superseded 3:deployed", 1, &[1, 2]);
-        check("1:superseded 2:deployed 3:failed", 1, &[1]);
-        check("1:deployed 2:failed 3:failed 4:failed", 2, &[2, 3]);
-        check("1:superseded 2:failed 3:failed", 1, &[2]);
-        check("1:failed 2:failed", u32::MAX, &[]);
-    }
 }

@@ -4,12 +4,15 @@
 //! Both the CRD and the namespace are read live. If either is going away, the finalizer is dropped and nothing is purged; if either
 //! cannot be read, neither is done and it is tried again; otherwise the one release is purged.
 
+use std::time::Duration;
+
+use crds::DeletionPolicy;
 use kube::core::Resource as _;
 
-use super::act::{ActError, purge};
+use super::Next;
+use super::act::{self, ActError, Actor, Purged, Waiting};
 use super::report::{Report, Verdict};
 use super::validate::{self, Identity, Object};
-use super::{Next, typed};
 use crate::cluster::Presence;
 use crate::context::Context;
 
@@ -37,15 +40,20 @@ pub(super) async fn delete(object: &Object, context: &Context) -> (Report, Next)
     }
     let identity = Identity::of(metadata);
     let outcome = match purge_if_meant(object, context, &identity).await {
-        Ok(()) => {
+        Ok(None) => {
             service_kit::failpoint!("purge.before-finalizer");
             let finalizers = metadata.finalizers.clone().unwrap_or_default();
             let version = metadata.resource_version.as_deref();
-            context
-                .cluster
-                .set_finalizer(&identity, version, &finalizers, false)
-                .await
-                .map_err(ActError::from)
+            let dropped = context.cluster.set_finalizer(&identity, version, &finalizers, false).await;
+            dropped.map_err(ActError::from)
+        }
+        Ok(Some(waiting)) => {
+            let message = format!("the release is being purged: {}", waiting.message);
+            let report = Report::reconciling(Verdict::new(Some(false), "Purging", message));
+            return (
+                Report { observed: true, ..report },
+                Next::After(waiting.left.min(waiting.poll).min(POLL)),
+            );
         }
         Err(error) => Err(error),
     };
@@ -54,37 +62,62 @@ pub(super) async fn delete(object: &Object, context: &Context) -> (Report, Next)
         Err(error) => {
             let message = format!("the release is not purged yet: {}", service_kit::chain(&error));
             tracing::warn!(object = ?identity.key(), "{message}");
-            let ready = Some(Verdict::new(Some(false), "PurgeFailed", message));
-            (Report { ready, observed: true, ..Report::default() }, Next::Retry)
+            let report = Report::reconciling(Verdict::new(Some(false), "PurgeFailed", message));
+            (Report { observed: true, ..report }, Next::Retry)
         }
     }
 }
 
-async fn purge_if_meant(object: &Object, context: &Context, identity: &Identity) -> Result<(), ActError> {
+/// How soon a hook that a purge waits for is looked at again.
+const POLL: Duration = Duration::from_secs(2);
+
+/// Purges the release if that is what the deletion means. What the purge waits for, if it has not ended.
+async fn purge_if_meant(
+    object: &Object,
+    context: &Context,
+    identity: &Identity,
+) -> Result<Option<Waiting>, ActError> {
     let meaning =
         meaning(context.cluster.crd().await?, context.cluster.namespace(&identity.namespace).await?);
     // An object that cannot be decoded names no release; what was installed for it stays.
-    let Ok(decoded) = &object.0 else { return Ok(()) };
-    let Some(release) = validate::release_of(decoded) else { return Ok(()) };
+    let Ok(decoded) = &object.0 else { return Ok(None) };
+    let Some((namespace, release)) = validate::release_of(decoded) else { return Ok(None) };
     if meaning == Meaning::Leave {
         tracing::info!(%release, "not purged: the CRD or the namespace is being deleted");
-        return Ok(());
+        return Ok(None);
     }
-    let all = context.objects.state();
-    if let Err(error) = validate::claim(object.meta(), &release, typed(&all)) {
+    if decoded.spec.deletion_policy == Some(DeletionPolicy::Orphan) {
+        tracing::info!(%release, "not purged, as spec.deletionPolicy says");
+        return Ok(None);
+    }
+    if let Err(error) = context.catalog.claim(decoded, &namespace, &release) {
         tracing::info!(%release, "not purged: {error}");
-        return Ok(());
+        return Ok(None);
     }
-    let records = context.store.records(&identity.namespace, release.as_str()).await?;
-    if !validate::owns(decoded, &release, &records) {
+    let records = context.store.records(&namespace, release.as_str()).await?;
+    if !validate::owns(decoded, &namespace, &release, &records) {
         tracing::info!(%release, "not purged: it was neither made for this object nor adopted by it");
-        return Ok(());
+        return Ok(None);
     }
-    if purge(context, &identity.namespace, &release).await? {
-        tracing::info!(%release, "purged");
-        context.cluster.publish(identity, false, "Purged", format!("release {release} was purged")).await;
+    let subject = validate::subject(object).ok();
+    let actor = Actor {
+        namespace,
+        release: release.clone(),
+        ..match &subject {
+            Some(subject) => Actor::new(context, subject),
+            // What was installed for an object that is invalid by now goes by the operator's own rights and defaults.
+            None => Actor::bare(context, identity, release.clone()),
+        }
+    };
+    match act::purge(&actor).await? {
+        Purged::Waiting(waiting) => return Ok(Some(waiting)),
+        Purged::Nothing => {}
+        Purged::Gone => {
+            tracing::info!(%release, "purged");
+            context.cluster.publish(identity, false, "Purged", format!("release {release} was purged")).await;
+        }
     }
-    Ok(())
+    Ok(None)
 }
 
 #[cfg(test)]

@@ -1,14 +1,23 @@
 //! Step 2: a FluxHelmRelease as a [`Subject`] that cannot be wrong. Pure.
 
-use crds::FluxHelmRelease;
+mod claim;
+mod options;
+
+use crds::{FluxHelmRelease, RepositoryChart};
+use helm_engine::post_render::PostRenderError;
 use helm_release::{InvalidReleaseName, ReleaseName};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DeserializeGuard;
 use serde_json::{Map, Value};
 
+use super::values;
 use crate::chart_path::{ChartPath, InvalidChartPath};
-use crate::names::{FINALIZER, REVISION, TRACEPARENT};
-use crate::store::Records;
+use crate::names::{REVISION, TRACEPARENT};
+
+pub use claim::{Claim, claim, has_finalizer, installed, owns, release_name, release_namespace, release_of};
+pub use options::{
+    Dependency, Drift, Options, Remediation, Retries, RollbackOptions, TIMEOUT, TestOptions, duration,
+};
 
 /// A FluxHelmRelease as it comes from the cluster: one that cannot be decoded is still seen.
 pub type Object = DeserializeGuard<FluxHelmRelease>;
@@ -16,7 +25,7 @@ pub type Object = DeserializeGuard<FluxHelmRelease>;
 /// Which FluxHelmRelease.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Identity {
-    /// Its namespace, which is the release's too.
+    /// Its namespace.
     pub namespace: String,
     /// Its name.
     pub name: String,
@@ -35,6 +44,34 @@ impl Identity {
     }
 }
 
+/// Where a release's chart is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ChartRef {
+    /// A directory of the config repository.
+    Git(ChartPath),
+    /// A chart of a chart repository, as the object states it.
+    Repository(Box<RepositoryChart>),
+}
+
+impl ChartRef {
+    /// The directory, if it is one.
+    pub fn path(&self) -> Option<&ChartPath> {
+        match self {
+            Self::Git(path) => Some(path),
+            Self::Repository(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for ChartRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Git(path) => write!(f, "{path}"),
+            Self::Repository(chart) => write!(f, "{} of {}", chart.name, chart.repository),
+        }
+    }
+}
+
 /// What a valid FluxHelmRelease asks for.
 #[derive(Debug, Clone)]
 pub struct Subject {
@@ -44,10 +81,16 @@ pub struct Subject {
     pub generation: i64,
     /// The Helm release's name.
     pub release: ReleaseName,
+    /// The Helm release's namespace.
+    pub namespace: String,
     /// The chart.
-    pub chart: ChartPath,
-    /// The user's values.
+    pub chart: ChartRef,
+    /// The object's own values.
     pub values: Map<String, Value>,
+    /// Further values, which the own ones win over.
+    pub values_from: Vec<values::Source>,
+    /// Everything else.
+    pub options: Options,
     /// The git revision that the object's content comes from, as git-syncer annotated it.
     pub source_revision: Option<String>,
     /// The trace that led to the object's content.
@@ -65,7 +108,7 @@ pub enum InvalidObject {
     Undecodable(String),
     /// No chart.
     #[error(
-        "spec.chartGitPath is missing; give the chart's directory, relative to the charts path of the repository"
+        "spec.chartGitPath is missing; give the chart's directory, relative to the charts path of the repository, or spec.chart"
     )]
     NoChart,
     /// A chart path that is none.
@@ -77,6 +120,17 @@ pub enum InvalidObject {
         #[source]
         source: InvalidChartPath,
     },
+    /// Any other field.
+    #[error("{field}: {message}")]
+    Field {
+        /// The field, from `spec.` on.
+        field: String,
+        /// What is wrong with it, and what to do.
+        message: String,
+    },
+    /// A post-renderer.
+    #[error(transparent)]
+    PostRender(PostRenderError),
     /// A release name that Helm would refuse.
     #[error("{}", match derived {
         true => "spec.releaseName is not set, and $namespace-$name cannot be used instead; set spec.releaseName",
@@ -89,12 +143,14 @@ pub enum InvalidObject {
         #[source]
         source: InvalidReleaseName,
     },
-    /// The release's name was changed after it was installed.
+    /// The release's name or namespace was changed after it was installed.
     #[error(
-        "the release name was changed from {from} to {to} while {from} is installed; set spec.releaseName back to {from}, \
+        "the release was changed from {from} to {to} while {from} is installed; set {field} back, \
          or delete this object (which purges {from}) and create it anew"
     )]
     Renamed {
+        /// The field.
+        field: &'static str,
         /// The installed release.
         from: String,
         /// What the object asks for now.
@@ -120,103 +176,50 @@ pub enum InvalidObject {
 /// [`InvalidObject`], the first fault found.
 pub fn subject(object: &Object) -> Result<Subject, InvalidObject> {
     let object = object.0.as_ref().map_err(|error| InvalidObject::Undecodable(error.error.clone()))?;
-    let identity = Identity::of(&object.metadata);
     let release = release_name(object)?;
-    if let Some(installed) = installed_name(object)
-        && installed != release.as_str()
-    {
-        return Err(InvalidObject::Renamed { from: installed.to_owned(), to: release.to_string() });
+    let namespace = release_namespace(object).to_owned();
+    if let Some((name, of)) = installed(object) {
+        let renamed = |field, from: &str, to: &str| InvalidObject::Renamed {
+            field,
+            from: from.to_owned(),
+            to: to.to_owned(),
+        };
+        if name != release.as_str() {
+            return Err(renamed("spec.releaseName", name, release.as_str()));
+        }
+        if of != namespace {
+            let full = |namespace: &str| format!("{namespace}/{name}");
+            return Err(renamed("spec.targetNamespace", &full(of), &full(&namespace)));
+        }
     }
-    let path = object
-        .spec
-        .chart_git_path
-        .as_deref()
-        .filter(|path| !path.is_empty())
-        .ok_or(InvalidObject::NoChart)?;
-    let chart = ChartPath::parse(path)
-        .map_err(|source| InvalidObject::ChartPath { path: path.to_owned(), source })?;
     let annotation = |name: &str| object.metadata.annotations.as_ref().and_then(|all| all.get(name)).cloned();
     Ok(Subject {
-        identity,
+        identity: Identity::of(&object.metadata),
         generation: object.metadata.generation.unwrap_or(0),
         release,
-        chart,
+        namespace,
+        chart: chart(object)?,
         values: object.spec.values.clone().unwrap_or_default(),
+        values_from: values::sources(&object.spec)?,
+        options: options::options(object)?,
         source_revision: annotation(REVISION).filter(|revision| !revision.is_empty()),
         traceparent: annotation(TRACEPARENT),
         has_finalizer: has_finalizer(&object.metadata),
     })
 }
 
-/// The name of the release that the object's spec asks for: `spec.releaseName`, else `$namespace-$name` (Flux Helm
-/// Operator 0.2).
-///
-/// # Errors
-/// [`InvalidObject::ReleaseName`].
-pub fn release_name(object: &FluxHelmRelease) -> Result<ReleaseName, InvalidObject> {
-    let identity = Identity::of(&object.metadata);
-    let (name, derived) = match object.spec.release_name.as_deref() {
-        Some(name) if !name.is_empty() => (name.to_owned(), false),
-        _ => (format!("{}-{}", identity.namespace, identity.name), true),
-    };
-    ReleaseName::new(name).map_err(|source| InvalidObject::ReleaseName { derived, source })
-}
-
-/// The release that was installed for this object or adopted by it. Its status names no revision before that.
-pub fn installed_name(object: &FluxHelmRelease) -> Option<&str> {
-    let status = object.status.as_ref()?;
-    status.release_revision?;
-    status.release_name.as_deref()
-}
-
-/// The object's release: the one that it has, else the one that it asks for and that may be anybody's ([`owns`]); `None` when
-/// neither name is one, so that nothing can be installed either.
-pub fn release_of(object: &FluxHelmRelease) -> Option<ReleaseName> {
-    let installed = installed_name(object).and_then(|name| ReleaseName::new(name).ok());
-    installed.or_else(|| release_name(object).ok())
-}
-
-/// Whether the release is the object's own: made for it, by the claim on a record, or adopted by it, by its status. Only such a release
-/// may be purged. One that merely has the name may be anybody's.
-pub fn owns(object: &FluxHelmRelease, release: &ReleaseName, records: &Records) -> bool {
-    let uid = object.metadata.uid.as_deref().unwrap_or_default();
-    installed_name(object) == Some(release.as_str()) || records.are_of(uid)
-}
-
-/// Whether the finalizer is there.
-pub fn has_finalizer(metadata: &ObjectMeta) -> bool {
-    metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER)
-}
-
-/// Of all objects of the namespace, finds the one that `release` belongs to instead of `metadata`'s object: one that has it
-/// already, by its status, before those that only ask for it, then the oldest (the smallest UID among those of the same
-/// second).
-///
-/// # Errors
-/// [`InvalidObject::NameTaken`].
-pub fn claim<'a>(
-    metadata: &ObjectMeta,
-    release: &ReleaseName,
-    all: impl IntoIterator<Item = &'a FluxHelmRelease>,
-) -> Result<(), InvalidObject> {
-    let age = |metadata: &ObjectMeta| {
-        (metadata.creation_timestamp.as_ref().map(|time| time.0), metadata.uid.clone())
-    };
-    let rank =
-        |object: &FluxHelmRelease| (installed_name(object) != Some(release.as_str()), age(&object.metadata));
-    let (own, others): (Vec<_>, Vec<_>) = all
-        .into_iter()
-        .filter(|object| object.metadata.namespace == metadata.namespace)
-        .partition(|object| object.metadata.uid == metadata.uid);
-    let own = own.first().map_or_else(|| (true, age(metadata)), |object| rank(object));
-    let claims = others.into_iter().filter(|other| release_of(other).as_ref() == Some(release));
-    match claims.filter(|other| rank(other) < own).min_by_key(|other| rank(other)) {
-        None => Ok(()),
-        Some(owner) => Err(InvalidObject::NameTaken {
-            release: release.to_string(),
-            namespace: metadata.namespace.clone().unwrap_or_default(),
-            owner: owner.metadata.name.clone().unwrap_or_default(),
-        }),
+fn chart(object: &FluxHelmRelease) -> Result<ChartRef, InvalidObject> {
+    let path = object.spec.chart_git_path.as_deref().filter(|path| !path.is_empty());
+    match (path, &object.spec.chart) {
+        (Some(_), Some(_)) => {
+            let message = "spec.chartGitPath is given too; a release has one chart".to_owned();
+            Err(InvalidObject::Field { field: "spec.chart".to_owned(), message })
+        }
+        (None, None) => Err(InvalidObject::NoChart),
+        (None, Some(chart)) => Ok(ChartRef::Repository(Box::new(chart.clone()))),
+        (Some(path), None) => ChartPath::parse(path)
+            .map(ChartRef::Git)
+            .map_err(|source| InvalidObject::ChartPath { path: path.to_owned(), source }),
     }
 }
 
@@ -244,7 +247,7 @@ mod tests {
             (
                 json!({"releaseName": "a"}),
                 json!({}),
-                "spec.chartGitPath is missing; give the chart's directory, relative to the charts path of the repository",
+                "spec.chartGitPath is missing; give the chart's directory, relative to the charts path of the repository, or spec.chart",
             ),
             (
                 json!({"chartGitPath": "../x"}),
@@ -267,13 +270,35 @@ mod tests {
             (
                 json!({"chartGitPath": "podinfo", "releaseName": "b"}),
                 json!({"releaseName": "a", "releaseRevision": 1}),
-                "the release name was changed from a to b while a is installed; set spec.releaseName back to a, \
+                "the release was changed from a to b while a is installed; set spec.releaseName back, \
                  or delete this object (which purges a) and create it anew",
             ),
             (
                 json!({"chartGitPath": "podinfo", "releaseName": "b"}),
                 json!({"releaseName": "a"}),
                 "b from podinfo",
+            ),
+            (
+                json!({"chartGitPath": "podinfo", "targetNamespace": "prod"}),
+                json!({}),
+                "dev-prod-web from podinfo",
+            ),
+            (json!({"chartGitPath": "podinfo", "targetNamespace": "dev"}), json!({}), "dev-web from podinfo"),
+            (
+                json!({"chartGitPath": "podinfo", "releaseName": "a", "targetNamespace": "prod"}),
+                json!({"releaseName": "a", "releaseRevision": 1}),
+                "the release was changed from dev/a to prod/a while dev/a is installed; set spec.targetNamespace back, \
+                 or delete this object (which purges dev/a) and create it anew",
+            ),
+            (
+                json!({"chart": {"repository": "https://example.org", "name": "podinfo"}}),
+                json!({}),
+                "dev-web from podinfo of https://example.org",
+            ),
+            (
+                json!({"chartGitPath": "podinfo", "chart": {"repository": "https://example.org", "name": "podinfo"}}),
+                json!({}),
+                "spec.chart: spec.chartGitPath is given too; a release has one chart",
             ),
         ];
         for (spec, status, expected) in rows {
@@ -285,65 +310,5 @@ mod tests {
         }
         let broken = object("web", "2018-07-20T16:00:00Z", json!({"values": "text"}), json!({}));
         assert!(matches!(subject(&broken), Err(InvalidObject::Undecodable(_))));
-    }
-
-    #[test]
-    fn only_what_was_made_for_an_object_or_adopted_is_its_own() {
-        // status, owners of the records, whether release `a` is the object's
-        let adopted = || json!({"releaseName": "a", "releaseRevision": 2});
-        let rows = [
-            // Its name is asked for, and its render failed.
-            (json!({}), None, false),
-            (json!({"releaseName": "a"}), None, false),
-            (json!({}), Some("somebody.1"), false),
-            (json!({}), Some("web.1"), true),
-            (adopted(), None, true),
-            (adopted(), Some("somebody.1"), true),
-            (json!({"releaseName": "b", "releaseRevision": 2}), Some("somebody.1"), false),
-        ];
-        let release = ReleaseName::new("a").unwrap();
-        for (status, claim, expected) in rows {
-            let spec = json!({"chartGitPath": "podinfo", "releaseName": "a"});
-            let object = object("web", "2018-07-20T16:00:00Z", spec, status.clone()).0.unwrap();
-            let helm = [("owner", "helm"), ("version", "1"), ("status", "deployed")];
-            let labels = helm.into_iter().chain(claim.map(|claim| (crate::names::CLAIM_LABEL, claim)));
-            let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-            let records: Records = std::iter::once(&labels).collect();
-            assert_eq!(owns(&object, &release, &records), expected, "{status} {claim:?}");
-        }
-    }
-
-    #[test]
-    fn the_oldest_object_has_the_release() {
-        let spec = |release: &str| json!({"chartGitPath": "podinfo", "releaseName": release});
-        let all: Vec<FluxHelmRelease> = [
-            object("newest", "2018-07-20T16:00:02Z", spec("a"), json!({})),
-            object("first", "2018-07-20T16:00:00Z", spec("a"), json!({})),
-            object("second", "2018-07-20T16:00:00Z", spec("a"), json!({})),
-            object("other", "2018-07-20T15:00:00Z", spec("b"), json!({})),
-            object("asks", "2018-07-20T16:00:00Z", spec("c"), json!({})),
-            object(
-                "has",
-                "2018-07-20T16:00:00Z",
-                spec("c"),
-                json!({"releaseName": "c", "releaseRevision": 1}),
-            ),
-        ]
-        .into_iter()
-        .map(|object| object.0.unwrap())
-        .collect();
-        let owner = |name: &str| {
-            let object = all.iter().find(|object| object.metadata.name.as_deref() == Some(name)).unwrap();
-            match claim(&object.metadata, &release_name(object).unwrap(), &all) {
-                Err(InvalidObject::NameTaken { owner, .. }) => Some(owner),
-                other => other.map(|()| None).unwrap(),
-            }
-        };
-        assert_eq!(owner("first"), None);
-        assert_eq!(owner("second").as_deref(), Some("first"));
-        assert_eq!(owner("newest").as_deref(), Some("first"));
-        assert_eq!(owner("other"), None);
-        assert_eq!(owner("has"), None, "whoever has it keeps it, however the UIDs fall");
-        assert_eq!(owner("asks").as_deref(), Some("has"));
     }
 }

@@ -1,116 +1,181 @@
 //! Hooks: objects that run at a moment of a release's life.
 //!
 //! A hook that has succeeded is noted in the record at once, so that a revision which is completed after a kill does not run it a second
-//! time. One that was cut off is deleted and run again, which Helm's users know hooks must bear.
+//! time. One that runs is noted too, so that whoever goes on waits for that very run. One that was cut off before that is deleted and run
+//! again, which Helm's users know hooks must bear.
+
+use std::time::Duration;
 
 use helm_release::{Hook, HookDeletePolicy, HookEvent, HookPhase};
 use kube::api::DynamicObject;
-use kube_apply::{ApplyError, ApplyOptions, ObjectRef, Readiness, readiness};
+use kube_apply::{ApplyOptions, DeleteOutcome, ObjectRef, Readiness, readiness};
 use serde_json::Value;
 use tracing::Instrument as _;
 
-use super::ActError;
-use crate::context::Context;
+use super::{ActError, Actor, UNWATCHED, WATCHED, Waiting};
 use crate::names::HELM_MANAGER;
 use crate::objects::{Object, parse_file};
 use crate::store::Stored;
 
-/// Runs the hooks of an event that have not succeeded yet, by weight and name, one after the other.
-pub(super) async fn run(context: &Context, stored: &mut Stored, event: &HookEvent) -> Result<(), ActError> {
-    let order = in_order(&stored.release.hooks, event);
+/// Runs the hooks of an event that have not succeeded yet, by weight and name, one after the other, until one must be waited for. `None`
+/// when all have.
+pub(super) async fn run(
+    actor: &Actor<'_>,
+    stored: &mut Stored,
+    event: &HookEvent,
+) -> Result<Option<Waiting>, ActError> {
+    run_those(actor, stored, event, |_| true).await
+}
+
+/// As [`run`], for those hooks that `includes` takes.
+pub(super) async fn run_those(
+    actor: &Actor<'_>,
+    stored: &mut Stored,
+    event: &HookEvent,
+    includes: impl Fn(&Hook) -> bool,
+) -> Result<Option<Waiting>, ActError> {
+    let mut order = in_order(&stored.release.hooks, event);
+    order.retain(|&index| includes(&stored.release.hooks[index]));
     if order.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let span = tracing::info_span!("hooks", event = event.as_str());
     async {
         for &index in &order {
-            if !has_succeeded(&stored.release.hooks[index], stored) {
-                run_one(context, stored, index, event).await?;
+            if has_succeeded(&stored.release.hooks[index], stored) {
+                continue;
+            }
+            if let Some(waiting) = run_one(actor, stored, index, event).await? {
+                return Ok(Some(waiting));
             }
         }
         for &index in order.iter().rev() {
             let hook = stored.release.hooks[index].clone();
-            delete_by_policy(context, &stored.release.namespace, &hook, &HookDeletePolicy::HookSucceeded)
-                .await?;
+            delete_by_policy(actor, &hook, &HookDeletePolicy::HookSucceeded).await?;
         }
-        Ok(())
+        Ok(None)
     }
     .instrument(span)
     .await
 }
 
+/// What the objects of one hook came to.
+enum Run {
+    Ended(Result<(), String>),
+    Running(ObjectRef),
+}
+
 async fn run_one(
-    context: &Context,
+    actor: &Actor<'_>,
     stored: &mut Stored,
     index: usize,
     event: &HookEvent,
-) -> Result<(), ActError> {
-    let namespace = stored.release.namespace.clone();
-    let hook = stored.release.hooks[index].clone();
-    delete_by_policy(context, &namespace, &hook, &HookDeletePolicy::BeforeHookCreation).await?;
-    stored.release.hooks[index].last_run.started_at = Some(jiff::Timestamp::now().into());
-    stored.release.hooks[index].last_run.phase = HookPhase::Running;
-    let fault = |message: String| ActError::Hook {
-        event: event.clone(),
-        hook: format!("{} {}", hook.kind, hook.name),
-        message,
+) -> Result<Option<Waiting>, ActError> {
+    let hook = &mut stored.release.hooks[index];
+    if hook.delete_policies.is_empty() {
+        // Helm records the default when it runs a hook.
+        hook.delete_policies.push(HookDeletePolicy::BeforeHookCreation);
+    }
+    let hook = hook.clone();
+    let objects = parse_file(&hook.path, &hook.manifest)?;
+    let is_running = is_of_this_run(&hook, stored) && hook.last_run.phase == HookPhase::Running;
+    let run = if is_running {
+        look(actor, &objects).await?
+    } else {
+        if let Some(object) = delete_by_policy(actor, &hook, &HookDeletePolicy::BeforeHookCreation).await? {
+            let message = format!("waiting for {object} of the last {event} hook to go");
+            let (left, poll) = (actor.timeout, UNWATCHED);
+            return Ok(Some(Waiting { message, object: Some(object), left, poll }));
+        }
+        start(actor, stored, index, &objects).await?
     };
-    let mut outcome = Ok(());
-    for object in parse_file(&hook.path, &hook.manifest)? {
-        outcome = match run_object(context, &namespace, &object).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(message)) => Err(fault(message)),
-            Err(error) if error.is_transient() => return Err(error.into()),
-            Err(error) => Err(fault(error.to_string())),
-        };
-        service_kit::failpoint!("release.after-hook");
-        if outcome.is_err() {
-            break;
+    let run = match (run, time_left(actor, &stored.release.hooks[index])) {
+        (Run::Running(object), Some(left)) => {
+            let message = format!("waiting for {object}, a {event} hook, to end");
+            return Ok(Some(Waiting { message, object: Some(object), left, poll: WATCHED }));
+        }
+        (Run::Running(_), None) => Err(format!("it did not end within {} s", actor.timeout.as_secs())),
+        (Run::Ended(outcome), _) => outcome,
+    };
+    service_kit::failpoint!("release.after-hook");
+    let last_run = &mut stored.release.hooks[index].last_run;
+    last_run.completed_at = Some(jiff::Timestamp::now().into());
+    last_run.phase = if run.is_ok() { HookPhase::Succeeded } else { HookPhase::Failed };
+    actor.context.store.update(stored, jiff::Timestamp::now()).await?;
+    match run {
+        Ok(()) => Ok(None),
+        Err(message) => {
+            delete_by_policy(actor, &hook, &HookDeletePolicy::HookFailed).await?;
+            let hook = format!("{} {}", hook.kind, hook.name);
+            Err(ActError::Hook { event: event.clone(), hook, message })
         }
     }
-    let run = &mut stored.release.hooks[index].last_run;
-    run.completed_at = Some(jiff::Timestamp::now().into());
-    run.phase = if outcome.is_ok() { HookPhase::Succeeded } else { HookPhase::Failed };
-    context.store.update(stored, jiff::Timestamp::now()).await?;
-    if outcome.is_err() {
-        delete_by_policy(context, &namespace, &hook, &HookDeletePolicy::HookFailed).await?;
-    }
-    outcome
 }
 
-/// Creates a hook's object and waits for its end. The inner error says how it failed.
-async fn run_object(
-    context: &Context,
-    namespace: &str,
-    object: &Object,
-) -> Result<Result<(), String>, ApplyError> {
+/// Creates a hook's objects. Those that run to an end are noted as running, before anybody waits for them.
+async fn start(
+    actor: &Actor<'_>,
+    stored: &mut Stored,
+    index: usize,
+    objects: &[Object],
+) -> Result<Run, ActError> {
+    let last_run = &mut stored.release.hooks[index].last_run;
+    last_run.started_at = Some(jiff::Timestamp::now().into());
+    last_run.completed_at = None;
+    last_run.phase = HookPhase::Running;
     let how = ApplyOptions::new(HELM_MANAGER).force(true);
-    context.applier.apply(&object.document, namespace, &how).await?;
-    if !runs_to_an_end(&object.identity) {
-        return Ok(Ok(()));
-    }
-    let limit = context.settings.hook_timeout;
-    let ended = |live: Option<&DynamicObject>| live.is_none_or(|live| end(live).is_some());
-    match context.applier.wait_until(&object.identity, namespace, limit, ended).await {
-        Ok(Some(live)) => Ok(end(&live).unwrap_or(Ok(()))),
-        Ok(None) => Ok(Err("it was deleted while it ran".to_owned())),
-        Err(ApplyError::Unavailable { .. }) => {
-            // Whether the time is over or the watch broke, the live object tells.
-            match context.applier.get(&object.identity, namespace).await? {
-                Some(live) => {
-                    Ok(end(&live)
-                        .unwrap_or_else(|| Err(format!("it did not end within {} s", limit.as_secs()))))
-                }
-                None => Ok(Err("it was deleted while it ran".to_owned())),
-            }
+    let mut running = None;
+    for object in objects {
+        let applied = match actor.applier.apply(&object.document, &actor.namespace, &how).await {
+            Ok(applied) => applied,
+            Err(error) if error.is_transient() => return Err(error.into()),
+            Err(error) => return Ok(Run::Ended(Err(service_kit::chain(&error)))),
+        };
+        if !runs_to_an_end(&object.identity) {
+            continue;
         }
-        Err(error) => Err(error),
+        match end(&applied.live) {
+            Some(Ok(())) => {}
+            Some(Err(message)) => return Ok(Run::Ended(Err(message))),
+            None => running = running.or_else(|| Some(object.identity.clone())),
+        }
     }
+    let Some(running) = running else { return Ok(Run::Ended(Ok(()))) };
+    service_kit::failpoint!("release.after-hook-start");
+    actor.context.store.update(stored, jiff::Timestamp::now()).await?;
+    Ok(Run::Running(running))
+}
+
+/// How far the objects of a running hook have come.
+async fn look(actor: &Actor<'_>, objects: &[Object]) -> Result<Run, ActError> {
+    for object in objects.iter().filter(|object| runs_to_an_end(&object.identity)) {
+        match actor.applier.get(&object.identity, &actor.namespace).await? {
+            None => return Ok(Run::Ended(Err("it was deleted while it ran".to_owned()))),
+            Some(live) => match end(&live) {
+                Some(Ok(())) => {}
+                Some(Err(message)) => return Ok(Run::Ended(Err(message))),
+                None => return Ok(Run::Running(object.identity.clone())),
+            },
+        }
+    }
+    Ok(Run::Ended(Ok(())))
+}
+
+/// What is left of the time of a hook's run.
+fn time_left(actor: &Actor<'_>, hook: &Hook) -> Option<Duration> {
+    let begun = hook.last_run.started_at.as_ref()?.timestamp();
+    let age = jiff::Timestamp::now().duration_since(begun).try_into().unwrap_or(Duration::ZERO);
+    actor.timeout.checked_sub(age).filter(|left| !left.is_zero())
 }
 
 /// Kinds that Helm waits for; all others are done when they are created.
 fn runs_to_an_end(object: &ObjectRef) -> bool {
     matches!((object.group(), object.kind.as_str()), ("batch", "Job") | ("", "Pod"))
+}
+
+/// Whether a Job or Pod has ended.
+pub fn has_ended(live: &DynamicObject) -> bool {
+    end(live).is_some()
 }
 
 /// How a Job or Pod ended; `None` while it runs.
@@ -130,32 +195,38 @@ fn end(live: &DynamicObject) -> Option<Result<(), String>> {
     }
 }
 
+/// Deletes the hook's objects if the policy says so; one that is not gone yet.
 async fn delete_by_policy(
-    context: &Context,
-    namespace: &str,
+    actor: &Actor<'_>,
     hook: &Hook,
     policy: &HookDeletePolicy,
-) -> Result<(), ActError> {
+) -> Result<Option<ObjectRef>, ActError> {
     // Deleting a definition would delete all its objects; Helm never does.
     if !hook.deletes(policy) || hook.kind == "CustomResourceDefinition" {
-        return Ok(());
+        return Ok(None);
     }
-    let limit = context.settings.hook_timeout;
+    let mut left = None;
     for object in parse_file(&hook.path, &hook.manifest)? {
-        if context.applier.delete(&object.identity, None, namespace).await?
-            == kube_apply::DeleteOutcome::Deleted
+        let deleted = actor.applier.delete(&object.identity, None, &actor.namespace).await?;
+        if deleted == DeleteOutcome::Deleted
+            && actor.applier.get(&object.identity, &actor.namespace).await?.is_some()
         {
-            context.applier.wait_until(&object.identity, namespace, limit, |live| live.is_none()).await?;
+            left = Some(object.identity);
         }
     }
-    Ok(())
+    Ok(left)
 }
 
 /// It succeeded in this revision, and not in one whose record a person copied.
 fn has_succeeded(hook: &Hook, stored: &Stored) -> bool {
+    hook.last_run.phase == HookPhase::Succeeded && is_of_this_run(hook, stored)
+}
+
+/// It was run since the operation on this revision was begun.
+fn is_of_this_run(hook: &Hook, stored: &Stored) -> bool {
     let begun = stored.release.info.last_deployed.as_ref().map(|time| time.timestamp());
-    let ended = hook.last_run.completed_at.as_ref().map(|time| time.timestamp());
-    hook.last_run.phase == HookPhase::Succeeded && ended >= begun
+    let started = hook.last_run.started_at.as_ref().map(|time| time.timestamp());
+    started.is_some() && started >= begun
 }
 
 /// Positions of the event's hooks by weight and then name; kinds stay in the order of installing.

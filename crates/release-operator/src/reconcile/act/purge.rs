@@ -2,20 +2,34 @@
 //! records that are left.
 
 use helm_engine::{KindOrder, sort_by_kind};
-use helm_release::{HookEvent, ReleaseName, Status};
+use helm_release::{HookEvent, Status};
 
-use super::{ActError, hooks, objects};
-use crate::context::Context;
+use super::complete::earlier_revisions;
+use super::{ActError, Actor, Waiting, hooks, objects};
+use crate::names::PURGE_LABEL;
 use crate::objects::left_over;
 use crate::store::StoreError;
+
+/// What became of a purge.
+#[derive(Debug)]
+pub enum Purged {
+    /// There was nothing.
+    Nothing,
+    /// The release is gone.
+    Gone,
+    /// It waits for a hook.
+    Waiting(Waiting),
+}
 
 /// Purges one release. Nothing there is nothing to do.
 ///
 /// # Errors
 /// [`ActError`]; whatever was done stays done, and the next call goes on.
-pub async fn purge(context: &Context, namespace: &str, release: &ReleaseName) -> Result<bool, ActError> {
+pub async fn purge(actor: &Actor<'_>) -> Result<Purged, ActError> {
+    let (context, namespace, release) = (actor.context, actor.namespace.as_str(), &actor.release);
+    // Listed now: what is forgotten here would stay for ever.
     let history = context.store.history(namespace, release.as_str()).await?;
-    let Some(last) = history.last() else { return Ok(false) };
+    let Some(last) = history.last() else { return Ok(Purged::Nothing) };
     let Some(mut newest) = context.store.get(namespace, release.as_str(), last.revision).await? else {
         // Gone since the list: whoever took it away, the objects of the others are still there. They are listed anew.
         let (release, revision) = (release.to_string(), last.revision);
@@ -27,38 +41,44 @@ pub async fn purge(context: &Context, namespace: &str, release: &ReleaseName) ->
         // Hooks of a release count from the operation that runs them.
         newest.release.info.last_deployed = Some(jiff::Timestamp::now().into());
         newest.release.info.deleted = Some(jiff::Timestamp::now().into());
+        newest.release.labels.insert(PURGE_LABEL.to_owned(), "begun".to_owned());
+        crate::record::hold(&mut newest.release, &context.holder);
         context.store.update(&mut newest, jiff::Timestamp::now()).await?;
         service_kit::failpoint!("purge.after-mark");
     }
-    hooks::run(context, &mut newest, &HookEvent::PreDelete).await?;
-    let everything = objects::earlier(context, namespace, release, &history, u32::MAX).await?;
+    if actor.hooks
+        && let Some(waiting) = hooks::run(actor, &mut newest, &HookEvent::PreDelete).await?
+    {
+        return Ok(Purged::Waiting(waiting));
+    }
+    let everything = earlier_revisions(actor, &history, u32::MAX, Some(newest.clone())).await?;
+    let everything = everything.into_iter().map(|earlier| earlier.objects).collect();
     let mut all = left_over(everything, &[]);
     sort_by_kind(&mut all, KindOrder::Uninstall, |object| &object.identity.kind);
-    objects::delete(context, namespace, release.as_str(), all).await?;
+    objects::delete(actor, all).await?;
     service_kit::failpoint!("purge.after-objects");
-    hooks::run(context, &mut newest, &HookEvent::PostDelete).await?;
+    if actor.hooks
+        && let Some(waiting) = hooks::run(actor, &mut newest, &HookEvent::PostDelete).await?
+    {
+        return Ok(Purged::Waiting(waiting));
+    }
     // The newest goes last: with it the purge can be begun anew.
     for entry in history.entries() {
         context.store.delete(namespace, release, entry.revision).await?;
         service_kit::failpoint!("purge.record");
     }
-    Ok(true)
+    context.memory.ended(&actor.key);
+    Ok(Purged::Gone)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::Duration;
 
-    use kube_apply::Applier;
+    use helm_release::ReleaseName;
     use serde_json::json;
 
     use super::*;
-    use crate::cluster::Cluster;
-    use crate::context::{Memory, Settings};
-    use crate::engine::Engine;
-    use crate::source::grpc::GrpcCharts;
-    use crate::store::ReleaseStore;
 
     #[tokio::test]
     async fn a_newest_record_that_is_gone_since_the_list_takes_no_other_with_it() {
@@ -78,23 +98,21 @@ mod tests {
                 "items": items});
             (200, list)
         });
-        let applier = Applier::new(client.clone(), kube_apply::Settings::default());
-        let charts = GrpcCharts::new(service_kit::client::connect("http://127.0.0.1:1", None).unwrap());
-        let context = Context {
-            charts: Arc::new(charts),
-            engine: Engine::new(applier.clone(), 1),
-            cluster: Cluster::new(client.clone(), applier.clone()),
-            store: ReleaseStore::new(client),
-            applier,
-            objects: crate::controller::objects().0,
-            settings: Settings {
-                max_history: 10,
-                hook_timeout: Duration::from_secs(1),
-                resync: Duration::from_secs(1),
-            },
-            memory: Memory::default(),
+        let context = crate::test_context::context(client);
+        let actor = Actor {
+            context: &context,
+            key: ("dev".to_owned(), "web".to_owned()),
+            uid: "uid".to_owned(),
+            namespace: "dev".to_owned(),
+            release: ReleaseName::new("web").unwrap(),
+            applier: context.applier.clone(),
+            timeout: Duration::from_secs(1),
+            hooks: true,
+            wait: false,
+            force: false,
+            max_history: 10,
         };
-        let error = purge(&context, "dev", &ReleaseName::new("web").unwrap()).await.unwrap_err();
+        let error = purge(&actor).await.unwrap_err();
         assert!(error.is_transient(), "{error}");
     }
 }

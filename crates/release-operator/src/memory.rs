@@ -1,0 +1,278 @@
+//! What is remembered between looks at an object. Only comfort: a restart loses it and nothing else.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crds::FluxHelmReleaseStatus;
+use tokio::sync::oneshot;
+
+use crate::backoff::Backoff;
+use crate::context::Key;
+use crate::record::Inputs;
+use crate::released::Released;
+
+/// A readiness that comes later than this after its change has causes of its own.
+const ROLLOUT: Duration = Duration::from_secs(30 * 60);
+/// Traces remembered for each object: those of its content and of its chart, and the ones before.
+const FOLLOWED: usize = 4;
+
+/// What a person asked for by an RPC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ask {
+    /// A look.
+    Look,
+    /// Another try although nothing changed.
+    Retry,
+    /// To go back to a revision.
+    Rollback(u32),
+    /// To run the chart's tests of these names, or all of them.
+    Test(Vec<String>),
+}
+
+/// A failure of inputs that the status may not tell of yet.
+#[derive(Debug, Clone)]
+struct Failures {
+    inputs: Inputs,
+    generation: i64,
+    count: u32,
+    last: Instant,
+}
+
+#[derive(Default)]
+struct Remembered {
+    backoff: Option<Backoff>,
+    awaiting: Option<Instant>,
+    rollout: Option<(Instant, String)>,
+    followed: VecDeque<String>,
+    /// The revision whose objects are applied and that waits for something.
+    waiting: Option<u32>,
+    failures: Option<Failures>,
+    drift_checked: Option<Instant>,
+    released: Option<Arc<Released>>,
+    status: Option<(u64, FluxHelmReleaseStatus)>,
+    asked: Vec<(Ask, oneshot::Sender<()>)>,
+}
+
+/// What is remembered between looks.
+#[derive(Default)]
+pub struct Memory(Mutex<HashMap<Key, Remembered>>);
+
+impl Memory {
+    /// The delay before the next try after one more failure.
+    pub fn delay(&self, key: &Key) -> Duration {
+        self.with(key, |known| {
+            let begin = || Backoff::new(Duration::from_secs(1), Duration::from_secs(5 * 60));
+            known.backoff.get_or_insert_with(begin).next_delay()
+        })
+    }
+
+    /// Forgets the failures after a look that did not fail.
+    pub fn succeeded(&self, key: &Key) {
+        self.with(key, |known| known.backoff = None);
+    }
+
+    /// Notes that the object waits for its git revision, and says since when.
+    pub fn awaits(&self, key: &Key) -> Instant {
+        self.with(key, |known| *known.awaiting.get_or_insert_with(Instant::now))
+    }
+
+    /// Since when the object waits for its git revision.
+    pub fn awaiting_since(&self, key: &Key) -> Option<Instant> {
+        self.with(key, |known| known.awaiting)
+    }
+
+    /// It waits no longer.
+    pub fn arrived(&self, key: &Key) {
+        self.with(key, |known| known.awaiting = None);
+    }
+
+    /// The objects that wait for their git revision.
+    pub fn all_awaiting(&self) -> Vec<Key> {
+        let all = self.lock();
+        all.iter().filter(|(_, known)| known.awaiting.is_some()).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Notes the trace whose change is being rolled out from now on.
+    pub fn rolls_out(&self, key: &Key, traceparent: String) {
+        self.with(key, |known| known.rollout = Some((Instant::now(), traceparent)));
+    }
+
+    /// Ends the roll-out; the trace of it, unless it took so long that readiness no longer follows from the change.
+    pub fn rolled_out(&self, key: &Key) -> Option<String> {
+        let (since, traceparent) = self.with(key, |known| known.rollout.take())?;
+        (since.elapsed() < ROLLOUT).then_some(traceparent)
+    }
+
+    /// Notes that what the trace asked of the object was dealt with: whatever is done to it later is no part of that trace.
+    pub fn follows(&self, key: &Key, traceparent: &str) {
+        self.with(key, |known| {
+            if known.followed.iter().any(|known| known == traceparent) {
+                return;
+            }
+            if known.followed.len() >= FOLLOWED {
+                known.followed.pop_front();
+            }
+            known.followed.push_back(traceparent.to_owned());
+        });
+    }
+
+    /// Whether what the trace asked of the object was dealt with.
+    pub fn has_followed(&self, key: &Key, traceparent: &str) -> bool {
+        self.with(key, |known| known.followed.iter().any(|known| known == traceparent))
+    }
+
+    /// Notes that a person asked for something; the receiver hears of the end of the look.
+    pub fn ask(&self, key: &Key, ask: Ask) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        self.with(key, |known| {
+            // Those who gave up waiting are not kept.
+            known.asked.retain(|(_, sender)| !sender.is_closed());
+            known.asked.push((ask, sender));
+        });
+        receiver
+    }
+
+    /// Takes those who asked before now.
+    pub fn take_asked(&self, key: &Key) -> Vec<(Ask, oneshot::Sender<()>)> {
+        self.with(key, |known| std::mem::take(&mut known.asked))
+    }
+
+    /// Notes that the objects of a revision are applied, and that it waits.
+    pub fn waits(&self, key: &Key, revision: u32) {
+        self.with(key, |known| known.waiting = Some(revision));
+    }
+
+    /// Whether the objects of that revision are applied, so that only what it waits for is looked at.
+    pub fn is_waiting(&self, key: &Key, revision: u32) -> bool {
+        self.with(key, |known| known.waiting == Some(revision))
+    }
+
+    /// No revision waits any more.
+    pub fn ended(&self, key: &Key) {
+        self.with(key, |known| known.waiting = None);
+    }
+
+    /// Counts a failure of inputs, and says how many there were in a row.
+    pub fn failed(&self, key: &Key, inputs: &Inputs, generation: i64, before: u32) -> u32 {
+        self.with(key, |known| {
+            let same = |failures: &&Failures| {
+                failures.generation == generation && failures.inputs.same_release(inputs)
+            };
+            let count = known.failures.as_ref().filter(same).map_or(before, |failures| failures.count);
+            let count = count.saturating_add(1);
+            known.failures =
+                Some(Failures { inputs: inputs.clone(), generation, count, last: Instant::now() });
+            count
+        })
+    }
+
+    /// How often those inputs failed in a row and when last, as far as it is remembered.
+    pub fn failures(&self, key: &Key, inputs: &Inputs, generation: i64) -> Option<(u32, Duration)> {
+        self.with(key, |known| {
+            let failures = known.failures.as_ref()?;
+            let same = failures.generation == generation && failures.inputs.same_release(inputs);
+            same.then(|| (failures.count, failures.last.elapsed()))
+        })
+    }
+
+    /// Forgets failures.
+    pub fn reset_failures(&self, key: &Key) {
+        self.with(key, |known| known.failures = None);
+    }
+
+    /// Whether drift was not looked for since that long.
+    pub fn is_drift_due(&self, key: &Key, interval: Duration) -> bool {
+        self.with(key, |known| known.drift_checked.is_none_or(|last| last.elapsed() >= interval))
+    }
+
+    /// Drift was looked for, or everything was just applied.
+    pub fn drift_checked(&self, key: &Key) {
+        self.with(key, |known| known.drift_checked = Some(Instant::now()));
+    }
+
+    /// Drift is looked for at the next look.
+    pub fn suspects_drift(&self, key: &Key) {
+        self.with(key, |known| known.drift_checked = None);
+    }
+
+    /// What is known of the newest revision.
+    pub fn released(&self, key: &Key) -> Option<Arc<Released>> {
+        self.with(key, |known| known.released.clone())
+    }
+
+    /// Notes the newest revision.
+    pub fn released_is(&self, key: &Key, released: Arc<Released>) {
+        self.with(key, |known| known.released = Some(released));
+    }
+
+    /// The status that was written last, if the object at hand (of that resource version) is older.
+    pub fn status(&self, key: &Key, version: u64) -> Option<FluxHelmReleaseStatus> {
+        self.with(key, |known| {
+            known.status.as_ref().filter(|(written, _)| *written > version).map(|(_, status)| status.clone())
+        })
+    }
+
+    /// Notes a status that was written, and the object's resource version since.
+    pub fn status_is(&self, key: &Key, version: u64, status: FluxHelmReleaseStatus) {
+        self.with(key, |known| known.status = Some((version, status)));
+    }
+
+    /// The watch has caught up with what was written.
+    pub fn status_seen(&self, key: &Key, version: u64) {
+        self.with(key, |known| {
+            if known.status.as_ref().is_some_and(|(written, _)| *written <= version) {
+                known.status = None;
+            }
+        });
+    }
+
+    /// Forgets an object that is gone; who asked for something is told by the end of the sender.
+    pub fn forget(&self, key: &Key) {
+        self.lock().remove(key);
+    }
+
+    fn with<T>(&self, key: &Key, change: impl FnOnce(&mut Remembered) -> T) -> T {
+        let mut all = self.lock();
+        match all.get_mut(key) {
+            Some(known) => change(known),
+            None => change(all.entry(key.clone()).or_default()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Remembered>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_those_of_the_same_inputs() {
+        let memory = Memory::default();
+        let key = ("dev".to_owned(), "web".to_owned());
+        let inputs = |values: &str| Inputs { values_digest: values.to_owned(), ..Inputs::default() };
+        assert_eq!(memory.failed(&key, &inputs("a"), 1, 3), 4);
+        assert_eq!(memory.failed(&key, &inputs("a"), 1, 3), 5);
+        assert_eq!(memory.failures(&key, &inputs("a"), 1).map(|(count, _)| count), Some(5));
+        assert_eq!(memory.failures(&key, &inputs("b"), 1), None);
+        assert_eq!(memory.failures(&key, &inputs("a"), 2), None);
+        assert_eq!(memory.failed(&key, &inputs("b"), 1, 0), 1);
+        memory.reset_failures(&key);
+        assert_eq!(memory.failures(&key, &inputs("b"), 1), None);
+    }
+
+    #[test]
+    fn a_status_is_known_until_the_watch_tells_it() {
+        let memory = Memory::default();
+        let key = ("dev".to_owned(), "web".to_owned());
+        memory.status_is(&key, 7, FluxHelmReleaseStatus::default());
+        assert!(memory.status(&key, 6).is_some() && memory.status(&key, 7).is_none());
+        memory.status_seen(&key, 6);
+        assert!(memory.status(&key, 6).is_some());
+        memory.status_seen(&key, 8);
+        assert!(memory.status(&key, 6).is_none());
+    }
+}
