@@ -6,7 +6,7 @@ mod text;
 
 use std::collections::BTreeMap;
 
-pub(crate) use kind::{Kind, boolean};
+pub(crate) use kind::{Kind, boolean, duration};
 pub(crate) use text::usage;
 
 use crate::console::quoted;

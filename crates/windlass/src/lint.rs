@@ -16,6 +16,7 @@ use crate::{process, settings};
 
 pub(crate) const COMMAND: Command = Command {
     name: "lint",
+    object: "",
     arguments: "PATH",
     summary: "check whether charts are well-formed",
     about: "Checks charts, folders or .tgz on this machine, as `helm lint` does.\n\n\

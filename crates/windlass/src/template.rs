@@ -19,6 +19,7 @@ use output::Output;
 
 pub(crate) const COMMAND: Command = Command {
     name: "template",
+    object: "",
     arguments: "[NAME] [CHART]",
     summary: "render a chart and print its objects",
     about: "Renders a chart, a folder or a .tgz on this machine, and prints its objects as `helm template` does.\n\n\

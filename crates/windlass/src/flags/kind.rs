@@ -1,5 +1,7 @@
 //! What values flags take.
 
+use std::time::Duration;
+
 use crate::console::quoted;
 
 /// What a flag's values are.
@@ -197,16 +199,17 @@ fn quoted_field(text: &str, column: usize) -> Field<'_> {
     Err((column + text.len(), STRAY_QUOTE))
 }
 
-/// Checks a duration as Go's `time.ParseDuration` does.
-fn duration(text: &str) -> Result<(), String> {
+/// Reads a duration as Go's `time.ParseDuration` does; one that is negative is none, and what is too long for Go is as long as it gets.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let invalid = || format!("time: invalid duration {}", quoted(text));
     let mut rest = text.strip_prefix(['-', '+']).unwrap_or(text);
     if rest == "0" {
-        return Ok(());
+        return Ok(Duration::ZERO);
     }
     if rest.is_empty() {
         return Err(invalid());
     }
+    let mut seconds = 0.0;
     while !rest.is_empty() {
         let number = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
         let digits = &rest[..number];
@@ -215,11 +218,20 @@ fn duration(text: &str) -> Result<(), String> {
         }
         rest = &rest[number..];
         let unit = &rest[..rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len())];
-        match unit {
+        let length = match unit {
+            "ns" => 1e-9,
+            "us" | "µs" | "μs" => 1e-6,
+            "ms" => 1e-3,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
             "" => return Err(format!("time: missing unit in duration {}", quoted(text))),
-            "ns" | "us" | "µs" | "μs" | "ms" | "s" | "m" | "h" => rest = &rest[unit.len()..],
             _ => return Err(format!("time: unknown unit {} in duration {}", quoted(unit), quoted(text))),
-        }
+        };
+        rest = &rest[unit.len()..];
+        // Digits with a point at the most are a number.
+        seconds += digits.parse::<f64>().map_err(|_| invalid())? * length;
     }
-    Ok(())
+    let seconds = if text.starts_with('-') { 0.0 } else { seconds };
+    Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
