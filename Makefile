@@ -29,6 +29,10 @@ up: tools build ## Start the same and stay up until Ctrl-C
 test: tools build ## Run every test
 	cargo test --workspace --locked $(FEATURES) $(TEST_ARGS)
 
+.PHONY: kill-test
+kill-test: tools build ## Kill release-operator at random moments of its work and check what is left (RUNS=200 SEED=1)
+	KILL_RUNS=$(or $(RUNS),200) KILL_SEED=$(SEED) cargo test -p integration-tests --locked --test release_kills -- --nocapture
+
 .PHONY: build
 build: ## Build the services and the testbed
 	cargo build --workspace --bins --locked $(FEATURES)
@@ -75,6 +79,13 @@ bench-render: tools ## Compare windlass template with helm template, and our eng
 	cd integration-tests/oracle/helm && go build -trimpath -o $(CACHE)/oracle/bench-render ./cmd/bench
 	cargo build --release --locked -p windlass -p beside-go --bin windlass --bin bench-render
 	@$(CARGO_TARGET_DIR)/release/bench-render $(WINDLASS_TOOLS)/helm $(CACHE)/oracle/bench-render $(CACHE)/bench-render
+
+.PHONY: bench-releases
+bench-releases: tools ## Compare release-operator with its writes alone, and with helm: time, requests and memory (SIZES=100,500,1000 ONLY=ours CRDS=50,1000)
+	cargo build --release --locked -p release-operator -p git-syncer -p integration-tests \
+	  --bin release-operator --bin git-syncer --bin testbed-keeper --bin bench-releases
+	@WINDLASS_BIN=$(CARGO_TARGET_DIR)/release $(CARGO_TARGET_DIR)/release/bench-releases \
+	  $(if $(SIZES),--sizes $(SIZES)) $(if $(ONLY),--only $(ONLY)) $(if $(CRDS),--crds $(CRDS))
 
 .PHONY: fuzz-template
 fuzz-template: ## Compare the template engine with Go's on random templates (SECONDS=3600 SEED=1)

@@ -18,6 +18,7 @@ use crate::{control_plane, workloads};
 pub struct TestbedBuilder {
     address: IpAddr,
     control_plane: bool,
+    controllers: bool,
     workloads: bool,
     postgres: bool,
     registry: bool,
@@ -31,6 +32,7 @@ impl TestbedBuilder {
         Self {
             address: LOOPBACK,
             control_plane: false,
+            controllers: false,
             workloads: false,
             postgres: false,
             registry: false,
@@ -43,6 +45,14 @@ impl TestbedBuilder {
     /// etcd and kube-apiserver: objects are stored and validated, nothing acts on them.
     pub fn control_plane(mut self) -> Self {
         self.control_plane = true;
+        self
+    }
+
+    /// The control plane with kube-controller-manager: Deployments and Jobs are acted on, namespaces end, garbage is collected; pods
+    /// stay pending.
+    pub fn controllers(mut self) -> Self {
+        self.control_plane = true;
+        self.controllers = true;
         self
     }
 
@@ -113,7 +123,11 @@ impl TestbedBuilder {
                 return Ok((None, Vec::new()));
             }
             let plane = control_plane::start(&host).await?;
-            let workers = if self.workloads { workloads::start(&host, &plane).await? } else { Vec::new() };
+            let workers = match (self.workloads, self.controllers) {
+                (true, _) => workloads::start(&host, &plane).await?,
+                (false, true) => vec![workloads::controller_manager(&host, &plane).await?],
+                (false, false) => Vec::new(),
+            };
             anyhow::Ok((Some(plane), workers))
         };
         let postgres = wanted(self.postgres, Postgres::start(host.clone()));

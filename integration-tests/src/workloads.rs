@@ -21,7 +21,8 @@ pub(crate) async fn start(host: &Host, plane: &ControlPlane) -> anyhow::Result<V
     Ok(vec![manager, scheduler, kwok])
 }
 
-async fn controller_manager(host: &Host, plane: &ControlPlane) -> anyhow::Result<Process> {
+/// Starts the controllers alone. Afterwards the namespace `default` has its ServiceAccount.
+pub(crate) async fn controller_manager(host: &Host, plane: &ControlPlane) -> anyhow::Result<Process> {
     let program = tools::path("kube-controller-manager")?;
     let spec = |[port]: [u16; 1]| {
         let mut args = component_args(plane, port);
