@@ -72,7 +72,7 @@ pub struct Ports {
 }
 
 impl Ports {
-    fn free(bed: &Testbed) -> anyhow::Result<Self> {
+    pub(crate) fn free(bed: &Testbed) -> anyhow::Result<Self> {
         let port = || anyhow::Ok(SocketAddr::new(bed.address(), bed.free_port()?));
         Ok(Self { grpc: port()?, http: port()? })
     }

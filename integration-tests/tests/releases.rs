@@ -294,6 +294,14 @@ async fn helm_works_on_it_and_git_wins(setup: &Setup) -> anyhow::Result<()> {
     let notes = setup.bed.helm(&["get", "notes", "dev-web", "-n", "dev"]).await?;
     ensure!(notes.contains("Get the application URL"), "{notes}");
     setup.bed.helm(&["rollback", "dev-web", "1", "-n", "dev"]).await?;
+    // It is shown, and left so until the object says otherwise.
+    let shown = setup.wait_ready("dev", "web", "False", "RolledBackByHelm").await?;
+    ensure!(
+        shown.contains("rolled the release back to revision 1 by 4") && shown.contains("windlass retry"),
+        "{shown}"
+    );
+    let undo = r#"{"spec": {"driftDetection": {"mode": "correct"}}}"#;
+    setup.bed.kubectl(&["patch", "fhr", "web", "-n", "dev", "--type=merge", "-p", undo]).await?;
     let end = [
         "1 superseded web-0.1.0 Install complete",
         "2 superseded web-0.1.0 Upgrade complete",
@@ -332,7 +340,13 @@ async fn bad_input_is_named_and_stops_nothing(setup: &Setup) -> anyhow::Result<(
             "there is no chart absent below the charts path",
         ),
         ("broken", "{chartGitPath: broken}", "RenderFailed", "broken/templates/a.yaml:2"),
-        ("invalid", "{chartGitPath: invalid}", "Stalled", "Service bad/invalid"),
+        ("invalid", "{chartGitPath: invalid}", "InstallFailed", "Service bad/invalid"),
+        (
+            "once",
+            "{chartGitPath: invalid, install: {retries: 0}}",
+            "Stalled",
+            "windlass retry release once -n bad",
+        ),
         ("climbs", "{chartGitPath: ../releases}", "InvalidSpec", "it leaves the charts path by"),
         (long, "{chartGitPath: web}", "InvalidSpec", "has 65 characters; Helm allows 53"),
         (
@@ -382,7 +396,7 @@ async fn bad_input_is_named_and_stops_nothing(setup: &Setup) -> anyhow::Result<(
         r#"{"spec":{"chartGitPath":"invalid"}}"#,
     ])
     .await?;
-    let message = setup.wait_ready("bad", "good", "False", "Stalled").await?;
+    let message = setup.wait_ready("bad", "good", "False", "UpgradeFailed").await?;
     ensure!(message.contains("Service bad/invalid"), "{message}");
     ensure!(
         setup.exists(&["configmap", "good-a", "-n", "bad"]).await?,
@@ -420,7 +434,9 @@ async fn grpc_tells_the_same(setup: &Setup) -> anyhow::Result<()> {
         all["releases"].as_array().into_iter().flatten().map(|release| &release["releaseName"]).collect();
     ensure!(names == ["parts", "dev-web"], "{all}");
     let one = call("GetRelease", r#"{"namespace": "dev", "name": "parts"}"#).await?;
-    ensure!(one["values"]["number"] == 2 && one["history"][0]["description"] == "Upgrade complete", "{one}");
+    ensure!(one["values"]["number"] == 2 && one["history"][0]["action"] == "upgrade", "{one}");
+    let history = call("GetHistory", r#"{"namespace": "dev", "name": "parts"}"#).await?;
+    ensure!(history["revisions"][0]["description"] == "Upgrade complete", "{history}");
     let looked = call("Reconcile", r#"{"namespace": "dev", "name": "parts"}"#).await?;
     ensure!(looked["release"]["revision"] == 2, "{looked}");
     Ok(())

@@ -47,5 +47,11 @@ etcd() {
 build etcd "$(awk '$1=="require" && /server\/v3/ {print $3; exit} $1=="go.etcd.io/etcd/server/v3" {print $2; exit}' "$here/etcd/go.mod")" etcd
 build kwok v0.8.0 published sigs.k8s.io/kwok/cmd/kwok v0.8.0 kwok
 build helm v4.3.1 published helm.sh/helm/v4/cmd/helm v4.3.1 helm "-X helm.sh/helm/v4/internal/version.version=v4.3.1"
+# The same program under another name, for releases made by its last major version.
+helm3() {
+  published helm.sh/helm/v3/cmd/helm "$1" helm "-X helm.sh/helm/v3/internal/version.version=$1"
+  mv "$scratch/helm" "$scratch/helm3"
+}
+build helm3 v3.22.0 helm3 v3.22.0
 build kubeseal v0.27.1 published github.com/bitnami-labs/sealed-secrets/cmd/kubeseal v0.27.1 kubeseal "-X main.VERSION=0.27.1"
 build grpcurl v1.9.4 published github.com/fullstorydev/grpcurl/cmd/grpcurl v1.9.4 grpcurl "-X main.version=v1.9.4"
