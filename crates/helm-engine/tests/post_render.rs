@@ -222,7 +222,7 @@ fn the_deepest_objects_and_patches_fit_the_stack() {
     let expected = object("2");
     assert_eq!(compare(&body, &BTreeMap::new(), &expected), Ok(()));
     let containers = |kind: &str| {
-        let list = (0..60).fold("[]".to_owned(), |inner, _| {
+        let list = (0..48).fold("[]".to_owned(), |inner, _| {
             format!("[{{name: a, sidecar: {{apiVersion: v1, kind: Pod, spec: {{containers: {inner}}}}}}}]")
         });
         format!("apiVersion: v1\nkind: {kind}\nmetadata: {{name: a}}\nspec: {{containers: {list}}}\n")
