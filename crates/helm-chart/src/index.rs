@@ -140,8 +140,11 @@ pub enum IndexError {
         chart: String,
     },
     /// More than is kept.
-    #[error("what the index says of the wanted charts takes more than {MAX_KEPT} bytes")]
-    Kept,
+    #[error("what the index says of the chart {chart:?} and others takes more than {MAX_KEPT} bytes")]
+    Kept {
+        /// The chart that is too much.
+        chart: String,
+    },
     /// It breaks off inside of brackets or quotes.
     #[error("the index ends in the middle, in line {line}")]
     Truncated {
@@ -150,20 +153,24 @@ pub enum IndexError {
     },
 }
 
-/// What an index says of the charts that were asked for.
+/// What an index says of the charts that were asked for. A fault of one takes nothing from the others.
 #[derive(Debug, Default)]
 pub struct ChartIndex {
-    charts: BTreeMap<String, ChartVersions>,
+    charts: BTreeMap<String, Result<ChartVersions, IndexError>>,
 }
 
 impl ChartIndex {
     /// The chart of this name; none if the index has none, or if it was not asked for.
-    pub fn get(&self, chart: &str) -> Option<&ChartVersions> {
-        self.charts.get(chart)
+    ///
+    /// # Errors
+    /// If what the index says of the chart cannot be used.
+    pub fn get(&self, chart: &str) -> Result<Option<&ChartVersions>, IndexError> {
+        let chart = self.charts.get(chart).map(|chart| chart.as_ref().map_err(Clone::clone));
+        chart.transpose()
     }
 
     /// The charts that were asked for and that there are, by name.
-    pub fn into_charts(self) -> BTreeMap<String, ChartVersions> {
+    pub fn into_charts(self) -> BTreeMap<String, Result<ChartVersions, IndexError>> {
         self.charts
     }
 }
@@ -209,7 +216,8 @@ impl ChartVersions {
 ///     reader.feed(chunk.as_bytes())?;
 /// }
 /// let index = reader.finish()?;
-/// let newest = index.get("web").and_then(|web| web.choose(&VersionConstraint::parse("").ok()?));
+/// let web = index.get("web")?.ok_or("there is no such chart")?;
+/// assert_eq!(web.choose(&VersionConstraint::parse("")?).map(|version| version.version.as_str()), Some("1.0.0"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -243,16 +251,22 @@ impl IndexReader {
     /// What the index says, once all of it was fed.
     ///
     /// # Errors
-    /// If the index cannot be used.
+    /// If the index cannot be used, whatever chart is meant.
     pub fn finish(mut self) -> Result<ChartIndex, IndexError> {
         self.read(true)?;
         if !self.walker.finished && self.scanner.is_open() {
             return Err(IndexError::Truncated { line: self.line });
         }
         let charts = self.walker.finish()?.into_iter().map(|(name, versions)| {
-            let newest_first = choose::sort(versions.usable);
-            let (skipped, first_fault) = (versions.skipped, versions.first_fault);
-            (name, ChartVersions { newest_first, skipped, first_fault })
+            let chart = match versions.fault {
+                Some(fault) => Err(fault),
+                None => Ok(ChartVersions {
+                    newest_first: choose::sort(versions.usable),
+                    skipped: versions.skipped,
+                    first_fault: versions.first_fault,
+                }),
+            };
+            (name, chart)
         });
         Ok(ChartIndex { charts: charts.collect() })
     }

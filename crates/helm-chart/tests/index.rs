@@ -56,7 +56,7 @@ fn chain(error: &dyn Error) -> String {
 fn answer(index: &ChartIndex, ask: &str) -> String {
     let (chart, version) = ask.split_once(' ').unwrap_or((ask, ""));
     let Ok(constraint) = VersionConstraint::parse(version) else { return "error".to_owned() };
-    let chosen = index.get(chart).and_then(|versions| versions.choose(&constraint));
+    let chosen = index.get(chart).ok().flatten().and_then(|versions| versions.choose(&constraint));
     chosen.map_or("error".to_owned(), |chosen| {
         let url = chosen.urls.first().map(String::as_str).unwrap_or_default();
         format!("{} {url} {}", chosen.version, chosen.digest)
@@ -102,9 +102,9 @@ fn what_is_taken_is_what_helm_takes() {
                 (_, Json::Array(ours)) => {
                     ours.iter().map(|version| format!("{}  ", version.as_str().unwrap())).collect()
                 }
-                _ => match read {
-                    Err(_) => continue,
-                    Ok(_) => {
+                _ => match read.map(|index| charts.iter().any(|chart| index.get(chart).is_err())) {
+                    Err(_) | Ok(true) => continue,
+                    Ok(false) => {
                         differ.push(format!("{} is read, and Helm says {}", case.name, expectation["load"]));
                         continue;
                     }
@@ -133,7 +133,7 @@ fn what_is_taken_is_what_helm_takes() {
 
 fn check(index: &str, expected: &str) {
     let text = match read(index, &["a"], 16) {
-        Ok(_) => "read".to_owned(),
+        Ok(index) => index.get("a").err().map_or("read".to_owned(), |error| chain(&error)),
         Err(error) => chain(&error),
     };
     assert!(text.contains(expected), "{index:?}: {text:?} does not say {expected:?}");
@@ -189,7 +189,28 @@ fn entries_that_are_left_out_are_counted() {
         "apiVersion: v1\nentries:\n  a:\n  - {name: a, version: x}\n  -\n  - {name: a, version: 1.0.0}\n";
     let index = read(index, &["a"], 9).unwrap();
     let fault = "validation: chart.metadata.version \"x\" is invalid";
-    assert_eq!(index.get("a").unwrap().skipped(), (2, Some(fault)));
+    assert_eq!(index.get("a").unwrap().unwrap().skipped(), (2, Some(fault)));
+}
+
+#[test]
+fn a_fault_of_one_chart_takes_nothing_from_the_others() {
+    let good = "[{name: b, version: 1.0.0}]";
+    let long = format!("[{{name: a, x: {}}}, {{version: 1.0.0}}]", "x".repeat(2 << 20));
+    for bad in ["{}", "7", "*x", "[*x, {name: a, version: 1.0.0}]", &long, "[]\n  a: []"] {
+        for index in [
+            format!("apiVersion: v1\nentries:\n  b: {good}\n  a: {bad}\n  c: {good}\n"),
+            format!("{{apiVersion: v1, entries: {{b: {good}, a: {bad}, c: {good}}}}}"),
+        ] {
+            if bad.contains('\n') && index.starts_with('{') {
+                continue;
+            }
+            let read = read(&index, &["a", "b", "c"], 100).unwrap();
+            assert!(read.get("a").is_err(), "{bad}");
+            for chart in ["b", "c"] {
+                assert_eq!(read.get(chart).unwrap().unwrap().newest_first().len(), 1, "{chart} beside {bad}");
+            }
+        }
+    }
 }
 
 /// The next of a row of numbers that look random (xorshift).
@@ -279,7 +300,10 @@ fn random_indexes_are_read_as_a_whole_document_is() {
                 want.reverse();
                 let want: Vec<_> =
                     want.iter().map(|entry| (text(entry, "version"), text(entry, "digest"))).collect();
-                let got = read.get(name).unwrap_or_else(|| panic!("{seed}: {name:?} is not found\n{index}"));
+                let got = read
+                    .get(name)
+                    .unwrap()
+                    .unwrap_or_else(|| panic!("{seed}: {name:?} is not found\n{index}"));
                 let got: Vec<_> = got
                     .newest_first()
                     .iter()
@@ -301,7 +325,7 @@ fn difference(index: &str) -> Option<String> {
     let read = read(index, &names, 13).ok()?;
     charts().find_map(|(name, versions)| {
         let want: Vec<_> = versions.as_seq().unwrap_or_default().iter().collect();
-        let Some(got) = read.get(name) else {
+        let Some(got) = read.get(name).ok()? else {
             // A key between brackets that has no value is not looked for.
             return (!versions.is_null()).then(|| format!("{name:?} is not found"));
         };

@@ -61,7 +61,7 @@ fn a_large_index_is_never_in_memory() {
         feed(end);
         let index = reader.finish().unwrap();
         let newest = |chart: &str| {
-            let versions = index.get(chart).unwrap();
+            let versions = index.get(chart).unwrap().unwrap();
             assert_eq!(versions.newest_first().len(), VERSIONS);
             versions.choose(&VersionConstraint::parse("^1").unwrap()).unwrap().version.clone()
         };

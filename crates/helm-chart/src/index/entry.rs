@@ -5,6 +5,8 @@ use go_yaml::{ReadError, Value};
 use crate::decode::{Fields, WrongType};
 use crate::metadata::{InvalidMetadata, RawMetadata};
 
+use super::IndexError;
+
 /// A version of a chart, as an index tells of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -32,6 +34,8 @@ pub(super) struct Versions {
     /// How many of them are no version of a chart, and what is wrong with the first such.
     pub(super) skipped: usize,
     pub(super) first_fault: Option<String>,
+    /// Why the chart cannot be used at all.
+    pub(super) fault: Option<IndexError>,
 }
 
 /// Why Helm leaves out an entry.

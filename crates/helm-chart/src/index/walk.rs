@@ -144,6 +144,13 @@ impl Walker {
         Ok(())
     }
 
+    /// What is wrong with one chart takes nothing from the others.
+    fn chart_fails(&mut self, error: IndexError) {
+        self.capture = Capture::Nothing;
+        let versions = self.found.entry(self.chart.clone()).or_default();
+        *versions = Versions { fault: Some(error), ..Versions::default() };
+    }
+
     /// The text has ended.
     pub(super) fn finish(mut self) -> Result<BTreeMap<String, Versions>, IndexError> {
         if !self.finished {
@@ -160,11 +167,16 @@ impl Walker {
 
     fn keep(&mut self, bytes: &[u8]) -> Result<(), IndexError> {
         let most = if matches!(self.capture, Capture::Key(_)) { MAX_KEY } else { MAX_ENTRY };
+        let line = self.buffer_line;
         if self.buffer.len() + bytes.len() > most {
-            return Err(match self.capture {
-                Capture::Key(_) => IndexError::LongKey { line: self.buffer_line },
-                _ => IndexError::LongEntry { line: self.buffer_line },
-            });
+            match self.capture {
+                Capture::Key(_) => return Err(IndexError::LongKey { line }),
+                Capture::Item | Capture::Value(Wanted::Chart) => {
+                    self.chart_fails(IndexError::LongEntry { line })
+                }
+                _ => return Err(IndexError::LongEntry { line }),
+            }
+            return Ok(());
         }
         self.buffer.extend_from_slice(bytes);
         Ok(())
@@ -190,7 +202,10 @@ impl Walker {
         match self.capture {
             Capture::Key(_) => Err(IndexError::NoKey { line: self.buffer_line }),
             Capture::Value(wanted) => self.end_value(wanted),
-            Capture::Item => self.end_item(),
+            Capture::Item => {
+                self.end_item();
+                Ok(())
+            }
             Capture::Nothing => Ok(()),
         }
     }
@@ -244,11 +259,13 @@ impl Walker {
             Scope::Root if folds_to(&key, "entries") => Wanted::Entries,
             Scope::Entries if self.names.contains(&key) => {
                 // As in Helm: an error in YAML, and in JSON the last one counts.
-                if self.found.contains_key(&key) && matches!(self.root, Some(Shape::Block(_))) {
-                    return Err(IndexError::Twice { chart: key, line: self.line });
+                let twice = self.found.contains_key(&key) && matches!(self.root, Some(Shape::Block(_)));
+                self.chart = key.clone();
+                if twice {
+                    self.chart_fails(IndexError::Twice { chart: key, line: self.line });
+                    return Ok(());
                 }
-                self.found.insert(key.clone(), Versions::default());
-                self.chart = key;
+                self.found.insert(key, Versions::default());
                 Wanted::Chart
             }
             _ => return Ok(()),
@@ -261,53 +278,54 @@ impl Walker {
     fn end_value(&mut self, wanted: Wanted) -> Result<(), IndexError> {
         self.capture = Capture::Nothing;
         let line = self.buffer_line;
-        let value = go_yaml::from_slice(&self.buffer).map_err(|source| IndexError::Yaml { line, source })?;
-        match wanted {
-            Wanted::ApiVersion => {
-                self.states_api_version |= as_text(&value).is_some_and(|text| !text.is_empty());
-                Ok(())
+        let value = go_yaml::from_slice(&self.buffer).map_err(|source| IndexError::Yaml { line, source });
+        match (wanted, value) {
+            (Wanted::ApiVersion, value) => {
+                self.states_api_version |= as_text(&value?).is_some_and(|text| !text.is_empty());
             }
-            _ if value.is_null() => Ok(()),
-            Wanted::Entries => Err(IndexError::Entries { line }),
-            Wanted::Chart => Err(IndexError::Chart { chart: self.chart.clone(), line }),
+            (_, Ok(Value::Null)) => {}
+            (Wanted::Entries, value) => return Err(value.err().unwrap_or(IndexError::Entries { line })),
+            (Wanted::Chart, value) => {
+                let chart = self.chart.clone();
+                self.chart_fails(value.err().unwrap_or(IndexError::Chart { chart, line }));
+            }
         }
+        Ok(())
     }
 
     /// The item's lines keep their columns.
     fn begin_block_item(&mut self, column: usize) {
-        self.begin(Capture::Item);
+        self.begin_item(b"");
         self.buffer.resize(column.min(MAX_ENTRY), b' ');
     }
 
     fn begin_item(&mut self, opening: &[u8]) {
-        self.begin(Capture::Item);
+        let failed = self.found.get(&self.chart).is_some_and(|versions| versions.fault.is_some());
+        self.begin(if failed { Capture::Nothing } else { Capture::Item });
         self.buffer.extend_from_slice(opening);
     }
 
-    fn end_item(&mut self) -> Result<(), IndexError> {
+    fn end_item(&mut self) {
         if std::mem::replace(&mut self.capture, Capture::Nothing) != Capture::Item {
-            return Ok(());
+            return;
         }
         if matches!(self.list, Some(Shape::Flow(_))) {
             self.buffer.push(b']');
         }
-        let chart = || self.chart.clone();
-        let read = entry::read(&self.buffer).map_err(|source| IndexError::Entry {
-            chart: chart(),
-            line: self.buffer_line,
-            source,
-        })?;
-        let versions = self.found.entry(self.chart.clone()).or_default();
+        let (chart, line) = (self.chart.clone(), self.buffer_line);
+        let read = match entry::read(&self.buffer) {
+            Ok(read) => read,
+            Err(source) => return self.chart_fails(IndexError::Entry { chart, line, source }),
+        };
+        let versions = self.found.entry(chart.clone()).or_default();
         for version in read {
             self.kept += versions.add(version);
         }
         if versions.seen > MAX_VERSIONS {
-            return Err(IndexError::Versions { chart: chart() });
+            self.chart_fails(IndexError::Versions { chart });
+        } else if self.kept > MAX_KEPT {
+            self.chart_fails(IndexError::Kept { chart });
         }
-        if self.kept > MAX_KEPT {
-            return Err(IndexError::Kept);
-        }
-        Ok(())
     }
 }
 

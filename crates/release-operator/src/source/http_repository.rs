@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use helm_chart::{ChartVersions, IndexReader};
+use helm_chart::{ChartVersions, IndexError, IndexReader};
 use reqwest::StatusCode;
 use reqwest::header::{
     ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
@@ -27,7 +27,7 @@ const FORGET: Duration = Duration::from_secs(3600);
 /// Charts of one repository that are looked for.
 const MAX_CHARTS: usize = 4096;
 
-/// As `helm repo add` sends it; any type is taken.
+/// Any type is taken: servers of files know none for YAML.
 const ACCEPT_INDEX: &str = "application/yaml, application/x-yaml, application/json, */*";
 const ACCEPT_ARCHIVE: &str = "application/gzip,application/octet-stream";
 
@@ -52,9 +52,11 @@ struct Index {
     /// When it was asked for the last time.
     asked: Instant,
     validators: Validators,
-    /// Of the charts that were looked for; none if there is no such chart.
-    charts: BTreeMap<String, Option<Arc<ChartVersions>>>,
+    charts: Charts,
 }
+
+/// Of the charts that were looked for; none if there is no such chart.
+type Charts = BTreeMap<String, Result<Option<Arc<ChartVersions>>, IndexError>>;
 
 /// What tells whether content has changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,10 +91,10 @@ impl HttpRepositories {
         cell.want(chart);
         let mut index = cell.index.lock().await;
         if let Some(held) = index.as_ref()
-            && not_before.is_some_and(|not_before| held.asked >= not_before)
-            && let Some(versions) = held.charts.get(chart)
+            && not_before.is_none_or(|not_before| held.asked >= not_before)
+            && held.charts.contains_key(chart)
         {
-            return Ok(versions.clone());
+            return held.versions(repository, chart);
         }
         let charts = cell.wanted();
         let complete = |held: &Index| charts.iter().all(|chart| held.charts.contains_key(chart));
@@ -102,7 +104,7 @@ impl HttpRepositories {
             Some((charts, validators)) => *index = Some(Index { asked, validators, charts }),
             None => index.iter_mut().for_each(|held| held.asked = asked),
         }
-        Ok(index.as_ref().and_then(|held| held.charts.get(chart).cloned()).flatten())
+        index.as_ref().map_or(Ok(None), |held| held.versions(repository, chart))
     }
 
     /// Reads the index; none if it is what it was.
@@ -112,9 +114,8 @@ impl HttpRepositories {
         charts: Vec<String>,
         credentials: Option<&Credentials>,
         known: Option<&Validators>,
-    ) -> Result<Option<(BTreeMap<String, Option<Arc<ChartVersions>>>, Validators)>, Problem> {
-        let url = resolve(repository, "index.yaml")
-            .map_err(|_| Problem::NoRepository { url: web::shown(repository) })?;
+    ) -> Result<Option<(Charts, Validators)>, Problem> {
+        let url = index_url(repository)?;
         let answer = self.ask(url, ACCEPT_INDEX, repository, credentials, known).await?;
         if known.is_some() && answer.status() == StatusCode::NOT_MODIFIED {
             return Ok(None);
@@ -134,7 +135,7 @@ impl HttpRepositories {
         }
         let mut found = reader.finish().map_err(fault)?.into_charts();
         let charts = charts.into_iter().map(|chart| {
-            let versions = found.remove(&chart).map(Arc::new);
+            let versions = found.remove(&chart).transpose().map(|versions| versions.map(Arc::new));
             (chart, versions)
         });
         Ok(Some((charts.collect(), validators)))
@@ -183,6 +184,23 @@ impl HttpRepositories {
         *used = now;
         cell.clone()
     }
+}
+
+impl Index {
+    fn versions(&self, repository: &Url, chart: &str) -> Result<Option<Arc<ChartVersions>>, Problem> {
+        match self.charts.get(chart) {
+            None => Ok(None),
+            Some(Ok(versions)) => Ok(versions.clone()),
+            Some(Err(error)) => {
+                let url = web::shown(&index_url(repository)?);
+                Err(Problem::Index { url, source: Box::new(error.clone()) })
+            }
+        }
+    }
+}
+
+fn index_url(repository: &Url) -> Result<Url, Problem> {
+    resolve(repository, "index.yaml").map_err(|_| Problem::NoRepository { url: web::shown(repository) })
 }
 
 impl Repository {

@@ -11,7 +11,7 @@ impl Walker {
             if column > at {
                 return Ok(true);
             }
-            self.end_item()?;
+            self.end_item();
             if column == at && head == Head::Dash {
                 self.begin_block_item(column);
                 return Ok(true);

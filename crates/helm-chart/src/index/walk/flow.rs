@@ -49,7 +49,7 @@ impl Walker {
 
     pub(super) fn comma(&mut self, depth: usize) -> Result<bool, IndexError> {
         if self.list == Some(Shape::Flow(depth)) {
-            self.end_item()?;
+            self.end_item();
             self.begin_item(b"[");
             return Ok(false);
         }
@@ -64,7 +64,7 @@ impl Walker {
 
     pub(super) fn close(&mut self, depth: usize) -> Result<bool, IndexError> {
         if self.list == Some(Shape::Flow(depth)) {
-            self.end_item()?;
+            self.end_item();
             self.list = None;
             return Ok(false);
         }

@@ -23,13 +23,13 @@ const DEFAULT_LIFE: u64 = 60;
 /// How long a registry is sent a password without asking for it.
 const BASIC_LIFE: Duration = Duration::from_secs(3600);
 
-/// Values of the header `Authorization` and until when they hold, by repository and who we are there.
-type Kept = HashMap<(OciRepository, Option<CredentialsId>), (HeaderValue, Instant)>;
+/// A repository, and who we are there.
+type Key = (OciRepository, Option<CredentialsId>);
 
-/// Values of the header `Authorization`.
+/// Values of the header `Authorization` and until when they hold, by repository and who we are there.
 #[derive(Default)]
 pub(super) struct Tokens {
-    kept: Mutex<Kept>,
+    kept: Mutex<HashMap<Key, (HeaderValue, Instant)>>,
 }
 
 #[derive(Deserialize)]
@@ -84,7 +84,7 @@ impl Tokens {
         Ok(value)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kept> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, (HeaderValue, Instant)>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

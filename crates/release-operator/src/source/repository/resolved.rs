@@ -42,17 +42,17 @@ pub(super) struct Place {
     pub(super) trouble: Option<(String, Instant)>,
 }
 
-/// All places; those that were not used for the longest time go first.
+/// A place that somebody may be at.
+type Shared = Arc<tokio::sync::Mutex<Place>>;
+
+/// All places, and when each was used; those that were not used for the longest time go first.
 #[derive(Debug, Default)]
 pub(super) struct Places {
-    kept: Mutex<HashMap<Key, Used>>,
+    kept: Mutex<HashMap<Key, (Shared, Instant)>>,
 }
 
-/// A place and when it was used last.
-type Used = (Arc<tokio::sync::Mutex<Place>>, Instant);
-
 impl Places {
-    pub(super) fn get(&self, key: Key) -> Arc<tokio::sync::Mutex<Place>> {
+    pub(super) fn get(&self, key: Key) -> Shared {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if !kept.contains_key(&key) && kept.len() >= MAX_KEPT {
             let idle = kept.iter().filter(|(_, (place, _))| Arc::strong_count(place) == 1);
