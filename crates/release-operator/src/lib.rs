@@ -26,6 +26,7 @@ pub mod controller;
 pub mod diff;
 pub mod engine;
 pub mod grpc;
+pub mod handover;
 pub mod let_go;
 pub mod mask;
 pub mod memory;
@@ -35,6 +36,7 @@ pub mod reconcile;
 pub mod record;
 pub mod records;
 pub mod released;
+pub mod shard;
 pub mod source;
 pub mod store;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! A service is a [`Service`] (its arguments and what to run) handed to [`main`]. What it gets in return is a [`Kit`]:
 //! a token that says when to stop, a set of owned tasks, a Kubernetes client, and a server with health, reflection,
-//! metrics and access rules.
+//! metrics and access rules. Replicas that divide their work find each other by [`membership`].
 //!
 //! Invariants:
 //! - Nothing here knows what any service does; no service's type or setting appears here.
@@ -18,6 +18,7 @@ pub mod failpoint;
 mod http;
 mod kit;
 mod kube_requests;
+pub mod membership;
 mod run;
 mod server;
 pub mod telemetry;
@@ -28,6 +29,7 @@ pub use access::{Access, Caller};
 pub use args::KitArgs;
 pub use http::Readiness;
 pub use kit::{Kit, KubeClientError};
+pub use membership::{Members, Membership, Standing};
 pub use run::{BoxError, Service, main};
 pub use server::{ServeError, Services};
 pub use telemetry::chain;

@@ -52,7 +52,7 @@ pub struct IgnoreRule {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Selector {
-    /// API group; empty for the core group.
+    /// API group; `^$` is the core group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", length(max = 253))]
     pub group: Option<String>,
