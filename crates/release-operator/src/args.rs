@@ -6,8 +6,9 @@ use std::time::Duration;
 use api::release::v1::release_service_server::ReleaseServiceServer;
 use kube_apply::Applier;
 use service_kit::args::seconds;
+use service_kit::membership::Membership;
 use service_kit::{Access, BoxError, Kit, KitArgs, Service, Services};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::catalog::Catalog;
 use crate::changes::Changes;
@@ -15,10 +16,12 @@ use crate::cluster::Cluster;
 use crate::context::{Context, Settings};
 use crate::controller;
 use crate::engine::Engine;
-use crate::grpc::Releases;
+use crate::grpc::{Peers, Releases};
+use crate::guard::guarded;
 use crate::let_go::{self, DeploymentRef};
 use crate::memory::Memory;
 use crate::records::RecordIndex;
+use crate::shares::Shares;
 use crate::source::grpc::GrpcCharts;
 use crate::source::repository::{self, RepositoryCharts};
 use crate::source::sources::Sources;
@@ -52,6 +55,19 @@ pub struct Args {
     #[arg(long, env = "WINDLASS_MAX_HISTORY", default_value_t = 10)]
     max_history: u32,
 
+    /// Namespace of the Leases by which the replicas know each other: the operator's own.
+    #[arg(long, env = "WINDLASS_NAMESPACE", required_unless_present_any = ["let_go", "check_config"])]
+    namespace: Option<String>,
+
+    /// Name of this replica, which no other has: its pod's.
+    #[arg(long, env = "WINDLASS_IDENTITY", required_unless_present_any = ["let_go", "check_config"])]
+    identity: Option<String>,
+
+    /// URL at which the other replicas reach this one's gRPC server. Without it, what persons ask of a release has to be asked of the replica
+    /// that works on it.
+    #[arg(long, env = "WINDLASS_PEER_URL")]
+    peer_url: Option<String>,
+
     /// Take the finalizer off every FluxHelmRelease, purge nothing, and exit: what the chart does before an uninstall.
     #[arg(long)]
     let_go: bool,
@@ -70,14 +86,17 @@ impl Service for Args {
 
     fn check(&self) -> Vec<String> {
         let mut faults = Vec::new();
-        let url = self.git_syncer_url.parse::<tonic::transport::Uri>().ok();
-        let url = url.filter(|url| url.host().is_some());
-        match url.as_ref().and_then(|url| url.scheme_str()) {
-            Some("http") => {}
-            Some("https") if self.kit.tls_dir.is_some() => {}
-            Some("https") => faults.push("--git-syncer-url is https, which needs --tls-dir".to_owned()),
-            _ => faults
-                .push(format!("--git-syncer-url {:?} is no http:// or https:// URL", self.git_syncer_url)),
+        let urls = [("--git-syncer-url", Some(&self.git_syncer_url)), ("--peer-url", self.peer_url.as_ref())];
+        for (flag, text) in urls {
+            let Some(text) = text else { continue };
+            let url = text.parse::<tonic::transport::Uri>().ok();
+            let url = url.filter(|url| url.host().is_some());
+            match url.as_ref().and_then(|url| url.scheme_str()) {
+                Some("http") => {}
+                Some("https") if self.kit.tls_dir.is_some() => {}
+                Some("https") => faults.push(format!("{flag} is https, which needs --tls-dir")),
+                _ => faults.push(format!("{flag} {text:?} is no http:// or https:// URL")),
+            }
         }
         if self.workers == 0 {
             faults.push("--workers must be at least 1".to_owned());
@@ -95,6 +114,9 @@ impl Service for Args {
             workers,
             charts_sync_interval,
             max_history,
+            namespace,
+            identity,
+            peer_url,
             let_go,
             let_go_deployment,
         } = self;
@@ -104,6 +126,15 @@ impl Service for Args {
             tracing::info!(releases, "let go; nothing was purged");
             return Ok(());
         }
+        // Connections of its own, lest a renewal wait behind the work.
+        let (membership, keeper) = Membership::join(
+            kit.kube_client().await?,
+            namespace.as_deref().unwrap_or_default(),
+            Self::NAME,
+            identity.as_deref().unwrap_or_default(),
+            peer_url.as_deref(),
+        )?;
+        let client = guarded(client);
         let applier = Applier::new(client.clone(), kube_apply::Settings::default());
         let charts = Arc::new(GrpcCharts::new(kit.connect(&git_syncer_url)?));
         let (objects, writer) = controller::objects();
@@ -125,8 +156,10 @@ impl Service for Args {
             settings: Settings { max_history, resync: charts_sync_interval },
             memory: Memory::default(),
             waits: Waits::new(asked_sender.clone(), shutdown.clone()),
-            holder: String::new(),
+            shares: Arc::new(Shares::new(membership.members(), membership.standing())),
         });
+        // Through the shutdown, because what is in flight needs the Lease.
+        kit.spawn("membership", keeper.run());
         kit.spawn("watch of sources", {
             let shutdown = shutdown.clone();
             async move {
@@ -136,14 +169,35 @@ impl Service for Args {
         });
         kit.readiness.waiting("objects", "the FluxHelmRelease objects are not listed yet");
         kit.readiness.waiting("records", "the release records are not listed yet");
-        let inputs =
-            controller::Inputs { client, writer, changes, asked, workers, readiness: kit.readiness.clone() };
-        kit.spawn("controller", controller::run(inputs, context.clone(), shutdown));
-        // What others may see of a release, and who may ask for a look: people by the CLI, and the console.
+        kit.readiness.waiting("membership", "the group of replicas is not joined yet; see the log for why");
+        let inputs = controller::Inputs {
+            client,
+            writer,
+            changes,
+            asked,
+            wake: asked_sender.clone(),
+            workers,
+            readiness: kit.readiness.clone(),
+        };
+        let (drained, has_drained) = oneshot::channel::<()>();
+        kit.spawn("controller", {
+            let context = context.clone();
+            async move {
+                let ended = controller::run(inputs, context, shutdown).await;
+                drop(drained);
+                ended
+            }
+        });
+        // What others may see of a release, and who may ask for a look: people by the CLI, the console, and the other replicas for them.
         let access = Access::closed()
-            .allow("/windlass.release.v1.ReleaseService/", &["console", "windlass", "git-syncer"]);
-        let service = ReleaseServiceServer::new(Releases::new(context, asked_sender, kit.shutdown.clone()));
+            .allow("/windlass.release.v1.ReleaseService/", &["console", "windlass", Self::NAME]);
+        let peers = Peers::new(kit.clone(), Self::NAME);
+        let service =
+            ReleaseServiceServer::new(Releases::new(context, asked_sender, peers, kit.shutdown.clone()));
         kit.serve(access, Services::new().with(service)).await?;
+        // The end of the sender is all there is to hear: no look is in flight any more.
+        drop(has_drained.await);
+        membership.leave().await?;
         Ok(())
     }
 }
@@ -165,8 +219,14 @@ mod tests {
             "--git-syncer-url=ftp://x",
             "--workers=0",
             "--charts-sync-interval=10ms",
+            "--namespace=flux",
+            "--identity=pod-1",
+            "--peer-url=https://10.0.0.1:9090",
         ]);
-        assert_eq!(args.check().len(), 3, "{:?}", args.check());
-        assert!(Args::parse_from(["release-operator"]).check().is_empty());
+        assert_eq!(args.check().len(), 4, "{:?}", args.check());
+        let of = |args: &[&str]| Args::try_parse_from([&["release-operator"], args].concat());
+        assert!(of(&["--namespace=flux", "--identity=pod-1"]).unwrap().check().is_empty());
+        assert!(of(&["--let-go"]).unwrap().check().is_empty());
+        assert!(of(&["--namespace=flux"]).is_err());
     }
 }

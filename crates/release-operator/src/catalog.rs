@@ -11,6 +11,7 @@ use helm_release::ReleaseName;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::Resource as _;
 use kube_apply::ObjectRef;
+use tokio::sync::watch;
 
 use crate::chart_path::ChartPath;
 use crate::context::Key;
@@ -58,10 +59,37 @@ struct State {
 }
 
 /// What all objects refer to.
-#[derive(Default)]
-pub struct Catalog(Mutex<State>);
+pub struct Catalog {
+    state: Mutex<State>,
+    /// Grows when an object comes or goes; `None` before all were listed once.
+    known: watch::Sender<Option<u64>>,
+}
+
+impl Default for Catalog {
+    fn default() -> Self {
+        Self { state: Mutex::default(), known: watch::Sender::new(None) }
+    }
+}
 
 impl Catalog {
+    /// Tells when objects come or go: a number that grows, once all have been listed.
+    pub fn known(&self) -> watch::Receiver<Option<u64>> {
+        self.known.subscribe()
+    }
+
+    /// All objects that there are have been taken up.
+    pub fn is_listed(&self) {
+        self.known.send_modify(|known| *known = Some(known.map_or(0, |known| known + 1)));
+    }
+
+    fn changed(&self) {
+        self.known.send_if_modified(|known| {
+            let is_listed = known.is_some();
+            *known = known.map(|known| known + 1);
+            is_listed
+        });
+    }
+
     /// Takes up an object as it is now.
     pub fn take_up(&self, object: &Object) -> News {
         let key = Identity::of(object.meta()).key();
@@ -75,12 +103,17 @@ impl Catalog {
         };
         state.remove(&key);
         state.insert(key, entry);
+        drop(state);
+        if before.is_none() {
+            self.changed();
+        }
         news
     }
 
     /// Forgets an object that is gone.
     pub fn remove(&self, key: &Key) {
         self.lock().remove(key);
+        self.changed();
     }
 
     /// Forgets all objects but these, and says which.
@@ -140,7 +173,7 @@ impl Catalog {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -12,9 +12,13 @@ use crate::cluster::Cluster;
 use crate::engine::Engine;
 use crate::memory::Memory;
 use crate::reconcile::validate::{Identity, Object};
+use crate::shares::Shares;
 use crate::source::Charts;
 use crate::store::ReleaseStore;
 use crate::waits::Waits;
+
+/// The longest value of a label.
+const LABEL: usize = 63;
 
 /// Settings of the reconciler.
 #[derive(Debug, Clone)]
@@ -49,16 +53,44 @@ pub struct Context {
     pub memory: Memory,
     /// What wakes looks when something in the cluster has come to its end.
     pub waits: Waits,
-    /// This replica's name in the records that it works on; empty when it is the only one.
-    pub holder: String,
+    /// Which objects are this replica's.
+    pub shares: Arc<Shares>,
 }
 
 /// Which object, by namespace and name.
 pub type Key = (String, String);
 
+impl Context {
+    /// This replica's name in the records that it works on.
+    pub fn holder(&self) -> String {
+        self.shares.own().map(|own| label(own.as_str()).to_owned()).unwrap_or_default()
+    }
+}
+
 impl Identity {
     /// Namespace and name.
     pub fn key(&self) -> Key {
         (self.namespace.clone(), self.name.clone())
+    }
+}
+
+/// The end of a member's name, which tells it from all others, as far as it fits into a label's value.
+fn label(member: &str) -> &str {
+    let begin = member.len().saturating_sub(LABEL);
+    // Names of members are ASCII.
+    member.get(begin..).unwrap_or_default().trim_start_matches(['-', '.'])
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_holder_is_a_label() {
+        let check = |member: &str, expected: &str| assert_eq!(super::label(member), expected);
+        check(
+            "windlass-release-operator-5d9c-x2vq-0123456789",
+            "windlass-release-operator-5d9c-x2vq-0123456789",
+        );
+        check(&format!("{}-{}", "a".repeat(80), "b".repeat(62)), &"b".repeat(62));
+        check("", "");
     }
 }

@@ -24,8 +24,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::{Context, Key};
+use crate::guard;
 use crate::reconcile::validate::{Identity, Object};
 use crate::reconcile::{own_reference, reconcile};
+use crate::shares;
 use crate::source::SourceChange;
 
 type Wake = ObjectRef<Object>;
@@ -43,8 +45,10 @@ pub struct Inputs {
     pub writer: reflector::store::Writer<Object>,
     /// Changes of charts.
     pub changes: mpsc::Receiver<SourceChange>,
-    /// Looks that persons asked for, and those whose wait has ended.
+    /// Looks that persons asked for, those whose wait has ended, and those at objects that have become ours.
     pub asked: mpsc::Receiver<Key>,
+    /// Asks for looks.
+    pub wake: mpsc::Sender<Key>,
     /// Looks at the same time.
     pub workers: u16,
     /// Told when all objects and all records are listed.
@@ -56,8 +60,8 @@ pub struct Inputs {
 /// # Errors
 /// None that ends it: a watch that breaks is made again, an object that is bad gets its status.
 pub async fn run(inputs: Inputs, context: Arc<Context>, shutdown: CancellationToken) -> Result<(), BoxError> {
-    let Inputs { client, writer, changes, asked, workers, readiness } = inputs;
-    let objects = context.objects.clone();
+    let Inputs { client, writer, changes, asked, wake: waker, workers, readiness } = inputs;
+    let (objects, joined) = (context.objects.clone(), readiness.clone());
     let all = stream::select_all([
         own(&client, writer, readiness.clone(), context.clone()).boxed(),
         charts(changes, context.clone()).boxed(),
@@ -69,27 +73,39 @@ pub async fn run(inputs: Inputs, context: Arc<Context>, shutdown: CancellationTo
         watches::workloads::<DaemonSet>(&client, context.clone()).boxed(),
         watches::workloads::<Job>(&client, context.clone()).boxed(),
     ]);
-    let queue = all.map(Ok::<_, Infallible>).take_until(shutdown.cancelled_owned());
-    let work = |object: Arc<Object>, context: Arc<Context>| {
-        Box::pin(async move {
-            // In a task of its own, so that a defect in the look at one object stops no other.
-            let look = tokio::spawn(tracing::Instrument::in_current_span(reconcile(object, context)));
-            let wait = look.await?;
-            Ok::<_, tokio::task::JoinError>(wait.map_or_else(Action::await_change, Action::requeue))
-        })
-    };
+    let queue = all.map(Ok::<_, Infallible>).take_until(shutdown.clone().cancelled_owned());
+    let work = |object: Arc<Object>, context: Arc<Context>| Box::pin(look(object, context));
     let defect = |object: Arc<Object>, error: &tokio::task::JoinError, context: Arc<Context>| {
         let key = Identity::of(object.meta()).key();
         tracing::error!(object = ?key, %error, "the look at this object ended by a defect");
         Action::requeue(context.memory.delay(&key))
     };
     let config = Config::default().concurrency(workers);
-    applier(work, defect, context.clone(), objects, queue, config)
-        // Objects that are gone by the time of their look, and defects, which are told above.
-        .for_each(|_| future::ready(()))
-        .await;
-    context.waits.drained().await;
-    Ok(())
+    let looks = async {
+        applier(work, defect, context.clone(), objects, queue, config)
+            // Objects that are gone by the time of their look, and defects, which are told above.
+            .for_each(|_| future::ready(()))
+            .await;
+        context.waits.drained().await;
+    };
+    tokio::select! {
+        () = looks => Ok(()),
+        () = shares::divide(&context, waker, &joined, shutdown) => Err("the group of replicas is not followed any more".into()),
+    }
+}
+
+/// Looks at an object, if it is ours; when it becomes ours, it is looked at again.
+async fn look(object: Arc<Object>, context: Arc<Context>) -> Result<Action, tokio::task::JoinError> {
+    let key = Identity::of(object.meta()).key();
+    let Some(work) = context.shares.begin(&key) else { return Ok(Action::await_change()) };
+    let look = guard::working(work.clone(), reconcile(object, context.clone()));
+    // In a task of its own, so that a defect in the look at one object stops no other.
+    let wait = tokio::spawn(tracing::Instrument::in_current_span(look)).await?;
+    if !work.holds() {
+        // Another goes on with it, and what is known of it here will not be true.
+        context.memory.forget(&key);
+    }
+    Ok(wait.map_or_else(Action::await_change, Action::requeue))
 }
 
 fn wake((namespace, name): Key) -> Wake {
@@ -164,6 +180,7 @@ fn catalogue(context: &Context, event: watcher::Event<Object>, listed: &mut BTre
                 context.memory.forget(&gone);
                 context.changes.push(gone);
             }
+            context.catalog.is_listed();
             Vec::new()
         }
     }

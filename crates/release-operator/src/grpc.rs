@@ -5,6 +5,7 @@ mod deeds;
 mod diff;
 mod list;
 mod overview;
+mod peers;
 mod read;
 mod watch;
 
@@ -25,6 +26,9 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
+pub use peers::Peers;
+use peers::{Place, handed_on, place};
+
 use crate::context::{Context, Key};
 use crate::reconcile::validate::{Object, release_of};
 use crate::store::StoreError;
@@ -34,13 +38,19 @@ pub struct Releases {
     context: Arc<Context>,
     asked: mpsc::Sender<Key>,
     diffs: Semaphore,
+    peers: Peers,
     shutdown: CancellationToken,
 }
 
 impl Releases {
     /// Over the reconciler's context; looks are asked for by `asked`. Streams end with `shutdown`.
-    pub fn new(context: Arc<Context>, asked: mpsc::Sender<Key>, shutdown: CancellationToken) -> Self {
-        Self { context, asked, diffs: Semaphore::new(diff::AT_ONCE), shutdown }
+    pub fn new(
+        context: Arc<Context>,
+        asked: mpsc::Sender<Key>,
+        peers: Peers,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self { context, asked, diffs: Semaphore::new(diff::AT_ONCE), peers, shutdown }
     }
 
     fn find(&self, namespace: &str, name: &str) -> Result<Arc<Object>, Status> {
@@ -172,18 +182,27 @@ impl ReleaseService for Releases {
         &self,
         request: Request<ReconcileRequest>,
     ) -> Result<Response<ReconcileResponse>, Status> {
-        deeds::reconcile(self, request.into_inner()).await.map(Response::new)
+        match place(self, &request, |asked| (&asked.namespace, &asked.name))? {
+            Place::Here => deeds::reconcile(self, request.into_inner()).await.map(Response::new),
+            Place::There(mut owner) => owner.reconcile(handed_on(request)).await,
+        }
     }
 
     async fn retry(&self, request: Request<RetryRequest>) -> Result<Response<RetryResponse>, Status> {
-        deeds::retry(self, request.into_inner()).await.map(Response::new)
+        match place(self, &request, |asked| (&asked.namespace, &asked.name))? {
+            Place::Here => deeds::retry(self, request.into_inner()).await.map(Response::new),
+            Place::There(mut owner) => owner.retry(handed_on(request)).await,
+        }
     }
 
     async fn rollback(
         &self,
         request: Request<RollbackRequest>,
     ) -> Result<Response<RollbackResponse>, Status> {
-        deeds::rollback(self, request.into_inner()).await.map(Response::new)
+        match place(self, &request, |asked| (&asked.namespace, &asked.name))? {
+            Place::Here => deeds::rollback(self, request.into_inner()).await.map(Response::new),
+            Place::There(mut owner) => owner.rollback(handed_on(request)).await,
+        }
     }
 
     async fn suspend(&self, request: Request<SuspendRequest>) -> Result<Response<SuspendResponse>, Status> {
@@ -191,11 +210,17 @@ impl ReleaseService for Releases {
     }
 
     async fn resume(&self, request: Request<ResumeRequest>) -> Result<Response<ResumeResponse>, Status> {
-        deeds::resume(self, request.into_inner()).await.map(Response::new)
+        match place(self, &request, |asked| (&asked.namespace, &asked.name))? {
+            Place::Here => deeds::resume(self, request.into_inner()).await.map(Response::new),
+            Place::There(mut owner) => owner.resume(handed_on(request)).await,
+        }
     }
 
     async fn test(&self, request: Request<TestRequest>) -> Result<Response<TestResponse>, Status> {
-        deeds::test(self, request.into_inner()).await.map(Response::new)
+        match place(self, &request, |asked| (&asked.namespace, &asked.name))? {
+            Place::Here => deeds::test(self, request.into_inner()).await.map(Response::new),
+            Place::There(mut owner) => owner.test(handed_on(request)).await,
+        }
     }
 
     type WatchStream = watch::Messages;

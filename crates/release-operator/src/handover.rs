@@ -6,7 +6,7 @@
 //!
 //! | the object was | the new owner begins |
 //! |---|---|
-//! | another live member's | after [`HANDOVER`], or at once when that member goes or is known not to work on it |
+//! | another live member's | after [`HANDOVER`], or at once when that member goes; applies again [`WRITE_TIMEOUT`] after that, like a lost member's |
 //! | a member's that left, after its work had drained | at once |
 //! | a member's whose Lease ended | at once, and applies again [`WRITE_TIMEOUT`] after that end: what was in flight may still land |
 //! | nobody's: it is new | at once |
@@ -23,7 +23,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use service_kit::membership::{Departure, LEASE_DURATION, MemberId, Members, VIEW_DURATION};
+use service_kit::membership::{Departure, LEASE_DURATION, MemberId, Members, SAFETY_MARGIN, VIEW_DURATION};
 
 use crate::context::Key;
 use crate::shard::{Assignment, LoadFactor, assign};
@@ -31,8 +31,8 @@ use crate::shard::{Assignment, LoadFactor, assign};
 /// How long a live member may take to see that an object is no longer its own: a renewal's interval and what the watch may be late.
 pub const HANDOVER: Duration = VIEW_DURATION;
 
-/// How long a write may be under way: the time limit of every request to the API server.
-pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a write may be under way: after this time the API server gives it up (`guard`). Shorter than a Lease.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(LEASE_DURATION.as_secs() - SAFETY_MARGIN.as_secs());
 
 /// How long after a handover a member that had an object may still be found to have been cut off while it worked on it.
 const CUT_OFF: Duration = Duration::from_secs(HANDOVER.as_secs() + 2 * LEASE_DURATION.as_secs());
@@ -226,24 +226,6 @@ impl Shards {
         self.assignment.owner(key)
     }
 
-    /// When the object is to be applied again.
-    #[must_use]
-    pub fn reapply_at(&self, key: &Key) -> Option<Instant> {
-        self.unsettled.get(key)?.reapply
-    }
-
-    /// The member that had the object is known not to work on it: what it had claimed there is done. True when the object may be worked on.
-    pub fn handed_over(&mut self, key: &Key, now: Instant) -> bool {
-        if let Some(state) = self.unsettled.get_mut(key) {
-            state.from = None;
-            state.until = state.until.min(now);
-            if state.begin(self.earliest, now) {
-                state.told = Some((When::Now, state.reapply.map_or(Reapply::No, Reapply::At)));
-            }
-        }
-        self.may_work(key, now)
-    }
-
     /// What has become due since the last call.
     pub fn due(&mut self, now: Instant) -> Due {
         let (mut due, earliest) = (Due::default(), self.earliest);
@@ -310,7 +292,9 @@ impl Unsettled {
         let from = had.filter(|_| matches!(fate, Some(Fate::Live))).cloned();
         let at_once = preferred && from.is_none() && view.knew;
         let until = if at_once { view.now } else { view.now + HANDOVER };
-        let mut state = Self { from, since: view.now, until, begun: false, reapply: None, told: None };
+        // It may have begun a write just before it saw that.
+        let reapply = from.is_some().then(|| view.now + HANDOVER + WRITE_TIMEOUT);
+        let mut state = Self { from, since: view.now, until, begun: false, reapply, told: None };
         // Ourselves before we joined again, should we have had it.
         let formerly = before.formerly.as_ref().and_then(|formerly| formerly.owner(key));
         let formerly = formerly.map(|member| view.fate(member));

@@ -11,6 +11,7 @@
 //! - the record of a revision is written before anything of it, and holds all that is applied, so that a process killed at any line
 //!   leaves what another completes as the same revision;
 //! - a release changes only when chart or values changed, by digest and content, never by time;
+//! - a release is worked on by one replica at a time: every write asks ([`guard`]) whether this one still may ([`shares`]);
 //! - a bad object, chart or record gets a status that says what to do, and stops nothing else.
 
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub mod controller;
 pub mod diff;
 pub mod engine;
 pub mod grpc;
+pub mod guard;
 pub mod handover;
 pub mod let_go;
 pub mod mask;
@@ -37,6 +39,7 @@ pub mod record;
 pub mod records;
 pub mod released;
 pub mod shard;
+pub mod shares;
 pub mod source;
 pub mod store;
 #[cfg(test)]

@@ -49,6 +49,7 @@ struct Remembered {
     waiting: Option<u32>,
     failures: Option<Failures>,
     drift_checked: Option<Instant>,
+    applies_again: bool,
     released: Option<Arc<Released>>,
     status: Option<(u64, FluxHelmReleaseStatus)>,
     asked: Vec<(Ask, oneshot::Sender<()>)>,
@@ -194,6 +195,21 @@ impl Memory {
     /// Drift is looked for at the next look.
     pub fn suspects_drift(&self, key: &Key) {
         self.with(key, |known| known.drift_checked = None);
+    }
+
+    /// The objects of the deployed revision are applied again at the next look that finds nothing else to do.
+    pub fn applies_again(&self, key: &Key) {
+        self.with(key, |known| known.applies_again = true);
+    }
+
+    /// Whether they are to be applied again.
+    pub fn is_to_apply_again(&self, key: &Key) -> bool {
+        self.with(key, |known| known.applies_again)
+    }
+
+    /// They were applied again.
+    pub fn applied_again(&self, key: &Key) {
+        self.with(key, |known| known.applies_again = false);
     }
 
     /// What is known of the newest revision.

@@ -21,10 +21,12 @@ use std::time::Duration;
 
 use crds::FluxHelmReleaseStatus;
 use kube::core::Resource as _;
+use kube::runtime::reflector::ObjectRef;
 use tracing::Instrument as _;
 
 use crate::backoff::jittered;
 use crate::context::{Context, Key};
+use crate::guard;
 use crate::memory::Ask;
 use crate::source::Cause;
 
@@ -73,6 +75,11 @@ pub async fn reconcile(object: Arc<Object>, context: Arc<Context>) -> Option<Dur
     let look = async {
         let ask = asked.iter().map(|(ask, _)| ask).find(|ask| **ask != Ask::Look).cloned();
         let (report, next) = look(&object, &context, &key, ask).await;
+        if guard::work().is_some_and(|work| !work.holds()) {
+            // What it came to is told by the replica whose object it is now.
+            tracing::info!("the object is another replica's by now");
+            return None;
+        }
         trace_readiness(&context, &key, &report, cause);
         let told = if next == Next::Gone { true } else { tell(&object, &context, &identity, &report).await };
         wait(&context, &key, if told { next } else { Next::Retry })
@@ -194,7 +201,7 @@ async fn look(object: &Object, context: &Context, key: &Key, ask: Option<Ask>) -
         {
             Ok(observed) => observed,
             Err(error) => {
-                let (report, next) = unobserved(error, context, key);
+                let (report, next) = unobserved(error, context, &look.subject);
                 return (look.told(report), next);
             }
         };
@@ -225,12 +232,18 @@ fn validated(object: &Object, context: &Context) -> Result<Subject, InvalidObjec
     Ok(subject)
 }
 
-/// The object's status: as it was written last, when the watch has not told of that yet.
+/// The object's status: as it was written last, when the watch has not told of that yet, else as the watch tells by now. What is written is
+/// remembered until the store has it, so the order matters: the object at hand may be older than both.
 fn known_status(object: &Object, context: &Context, key: &Key) -> FluxHelmReleaseStatus {
     let version = object.meta().resource_version.as_deref().and_then(|version| version.parse().ok());
     let written = version.and_then(|version| context.memory.status(key, version));
-    let told = || object.0.as_ref().ok().and_then(|object| object.status.clone()).unwrap_or_default();
-    written.unwrap_or_else(told)
+    let told = |object: &Object| object.0.as_ref().ok().and_then(|object| object.status.clone());
+    written
+        .or_else(|| {
+            let stored = context.objects.get(&ObjectRef::new(&key.1).within(&key.0));
+            told(stored.filter(|stored| stored.meta().uid == object.meta().uid).as_deref().unwrap_or(object))
+        })
+        .unwrap_or_default()
 }
 
 /// Whether the object's git revision need not be waited for: its content was dealt with before, or it has waited long enough.
@@ -239,7 +252,8 @@ fn is_settled(status: &FluxHelmReleaseStatus, context: &Context, key: &Key, gene
         || context.memory.awaiting_since(key).is_some_and(|since| since.elapsed() >= AWAIT_REVISION)
 }
 
-fn unobserved(error: ObserveError, context: &Context, key: &Key) -> (Report, Next) {
+fn unobserved(error: ObserveError, context: &Context, subject: &Subject) -> (Report, Next) {
+    let key = &subject.identity.key();
     let message = service_kit::chain(&error);
     let (reason, next) = match &error {
         ObserveError::NotApplied(_) => {
@@ -247,8 +261,17 @@ fn unobserved(error: ObserveError, context: &Context, key: &Key) -> (Report, Nex
             // The watch wakes those that wait; this is for when it is broken.
             return (Report::default(), Next::After(jittered(Duration::from_secs(1))));
         }
-        ObserveError::Source(source) if source.is_transient() => ("SourceUnavailable", Next::Retry),
-        ObserveError::Source(_) => ("ChartUnusable", Next::Resync),
+        ObserveError::Source(source) if source.is_transient() => {
+            // A server that says how long it wants to be left alone is.
+            (
+                "SourceUnavailable",
+                source
+                    .retry_after()
+                    .map_or(Next::Retry, |after| Next::After(after + jittered(Duration::from_secs(1)))),
+            )
+        }
+        // The chart may come, as soon as its repository is asked again.
+        ObserveError::Source(_) => ("ChartUnusable", Next::After(jittered(resync(context, &subject.chart)))),
         ObserveError::Values(_) => ("ValuesUnusable", Next::Resync),
         ObserveError::ValuesUnreadable(_) => ("ValuesUnavailable", Next::Retry),
         ObserveError::Store(store) if store.is_transient() => ("ClusterUnavailable", Next::Retry),
@@ -258,7 +281,7 @@ fn unobserved(error: ObserveError, context: &Context, key: &Key) -> (Report, Nex
     let ready = Verdict::new(Some(false), reason, message);
     let report = match (next, reason) {
         (Next::Retry, "RecordsUnusable") => Report { observed: true, ..Report::reconciling(ready) },
-        (Next::Retry, _) => Report::reconciling(ready),
+        (_, "SourceUnavailable" | "ValuesUnavailable" | "ClusterUnavailable") => Report::reconciling(ready),
         _ => Report::stalled(ready),
     };
     (report, next)

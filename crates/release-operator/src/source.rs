@@ -9,6 +9,7 @@ pub mod sources;
 mod web;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crds::RepositoryChart;
 use futures::future::BoxFuture;
@@ -84,6 +85,16 @@ impl SourceError {
             Self::Unavailable { .. } => true,
             Self::Repository(error) => error.is_transient(),
             _ => false,
+        }
+    }
+}
+
+impl SourceError {
+    /// How long the chart's server asks to be left alone.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Repository(error) => error.retry_after(),
+            _ => None,
         }
     }
 }

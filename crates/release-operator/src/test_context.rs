@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube_apply::Applier;
-use tokio::sync::mpsc;
+use service_kit::membership::{MemberId, Members, Standing};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
@@ -14,6 +15,7 @@ use crate::context::{Context, Settings};
 use crate::engine::Engine;
 use crate::memory::Memory;
 use crate::records::RecordIndex;
+use crate::shares::Shares;
 use crate::source::grpc::GrpcCharts;
 use crate::source::repository::{self, RepositoryCharts};
 use crate::source::sources::Sources;
@@ -21,6 +23,7 @@ use crate::store::ReleaseStore;
 use crate::waits::Waits;
 
 pub(crate) fn context(client: kube::Client) -> Context {
+    let member: MemberId = "test".parse().unwrap();
     let applier = Applier::new(client.clone(), kube_apply::Settings::default());
     let git = Arc::new(GrpcCharts::new(service_kit::client::connect("http://127.0.0.1:1", None).unwrap()));
     let cluster = Cluster::new(client.clone(), applier.clone());
@@ -37,6 +40,9 @@ pub(crate) fn context(client: kube::Client) -> Context {
         settings: Settings { max_history: 10, resync: Duration::from_secs(1) },
         memory: Memory::default(),
         waits: Waits::new(mpsc::channel(1).0, CancellationToken::new()),
-        holder: String::new(),
+        shares: Arc::new(Shares::new(
+            watch::Sender::new(Members::alone(member.clone())).subscribe(),
+            Standing::alone(member),
+        )),
     }
 }

@@ -52,6 +52,18 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// # Errors
 /// A URL that is none, TLS files that cannot be used, or no runtime around: the connection lives on the one it is made in.
 pub fn connect(url: &str, tls_dir: Option<&Path>) -> Result<Connection, ConnectError> {
+    connect_as(url, None, tls_dir)
+}
+
+/// As [`connect`], to an address that its certificate does not name: over TLS the other side has to prove that it is `name`.
+///
+/// # Errors
+/// As [`connect`].
+pub fn connect_to_replica(url: &str, name: &str, tls_dir: Option<&Path>) -> Result<Connection, ConnectError> {
+    connect_as(url, Some(name), tls_dir)
+}
+
+fn connect_as(url: &str, name: Option<&str>, tls_dir: Option<&Path>) -> Result<Connection, ConnectError> {
     tokio::runtime::Handle::try_current().map_err(|error| ConnectError::NoRuntime(url.to_owned(), error))?;
     let uri: Uri = url.parse().map_err(|error| ConnectError::Url(url.to_owned(), Some(error)))?;
     let host = uri.host().ok_or_else(|| ConnectError::Url(url.to_owned(), None))?.to_owned();
@@ -60,7 +72,7 @@ pub fn connect(url: &str, tls_dir: Option<&Path>) -> Result<Connection, ConnectE
         Some("https") => {
             let folder = tls_dir.ok_or_else(|| ConnectError::NoCertificate(url.to_owned()))?;
             let tls = TlsFolder::load(folder).map_err(|error| ConnectError::Tls(url.to_owned(), error))?;
-            secure(url, &uri, host, Arc::new(tls))?
+            secure(url, &uri, &host, name.unwrap_or(&host), Arc::new(tls))?
         }
         _ => return Err(ConnectError::Url(url.to_owned(), None)),
     };
@@ -81,10 +93,16 @@ fn endpoint(url: &str) -> Result<Endpoint, ConnectError> {
 
 /// tonic's own TLS fixes the certificates when the channel is made; ours are looked at for each connection. The endpoint
 /// is given as `http` so that tonic leaves TLS to the connector, with the real URL as its origin.
-fn secure(url: &str, uri: &Uri, host: String, tls: Arc<TlsFolder>) -> Result<Channel, ConnectError> {
+fn secure(
+    url: &str,
+    uri: &Uri,
+    host: &str,
+    name: &str,
+    tls: Arc<TlsFolder>,
+) -> Result<Channel, ConnectError> {
     let bad = || ConnectError::Url(url.to_owned(), None);
     let port = uri.port_u16().unwrap_or(443);
-    let name = ServerName::try_from(host.clone()).map_err(|_| bad())?;
+    let name = ServerName::try_from(name.to_owned()).map_err(|_| bad())?;
     let address = format!("{host}:{port}");
     let endpoint = endpoint(&format!("http://{address}"))?.origin(uri.clone());
     Ok(endpoint.connect_with_connector_lazy(tower::service_fn(move |_: Uri| {

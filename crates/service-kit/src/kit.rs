@@ -128,6 +128,18 @@ impl Kit {
         crate::client::connect(url, self.args.tls_dir.as_deref())
     }
 
+    /// Connects to another replica of a service, which is reached by an address of its own and has the certificate of all: one for `name`.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub fn connect_to_replica(
+        &self,
+        url: &str,
+        name: &str,
+    ) -> Result<crate::client::Connection, crate::client::ConnectError> {
+        crate::client::connect_to_replica(url, name, self.args.tls_dir.as_deref())
+    }
+
     /// The service's name.
     #[must_use]
     pub fn name(&self) -> &'static str {

@@ -66,6 +66,9 @@ pub const GROUP_LABEL: &str = "windlass.dev/membership";
 /// The annotation on the Lease of a lost member; its value is the member that has seen it run out. Its holder does not renew it any more.
 pub const LOST_ANNOTATION: &str = "windlass.dev/lost";
 
+/// The annotation with the URL at which the other members reach this one's gRPC server.
+pub const ADDRESS_ANNOTATION: &str = "windlass.dev/address";
+
 /// The longest that leaving may take; see [`Membership::leave`].
 const LEAVE: Duration = Duration::from_secs(5);
 
@@ -86,6 +89,12 @@ impl MemberId {
     fn fresh(identity: &str) -> Self {
         let suffix = rand::random::<u64>() & 0xff_ffff_ffff;
         Self(format!("{identity}-{suffix:010x}").into())
+    }
+
+    /// Whether it is a process of this identity.
+    fn is_of(&self, identity: &str) -> bool {
+        let suffix = self.0.strip_prefix(identity).and_then(|rest| rest.strip_prefix('-'));
+        suffix.is_some_and(|suffix| suffix.len() == 10 && suffix.bytes().all(|c| c.is_ascii_hexdigit()))
     }
 }
 
@@ -137,11 +146,27 @@ pub struct Members {
     pub own: MemberId,
     /// Everybody whose Lease is live; ourselves only while we hold ours. Empty until the group is known.
     pub live: BTreeSet<MemberId>,
+    /// The URLs at which the live reach each other, of those that tell one.
+    pub addresses: BTreeMap<MemberId, Arc<str>>,
     /// Those who went within [`REMEMBERED`].
     pub left: BTreeMap<MemberId, Departure>,
     /// Whether each of the live has been seen to renew its Lease since we joined. Until then some of them may be long gone, which the
     /// others know and we do not. It takes a renewal's interval, or a Lease's duration when a member was lost lately.
     pub settled: bool,
+}
+
+impl Members {
+    /// A group of one, which knows that it is.
+    #[must_use]
+    pub fn alone(own: MemberId) -> Self {
+        Self {
+            live: [own.clone()].into(),
+            own,
+            addresses: BTreeMap::new(),
+            left: BTreeMap::new(),
+            settled: true,
+        }
+    }
 }
 
 /// A group or identity that cannot be part of a Lease's name.
@@ -183,7 +208,11 @@ pub struct Membership {
 type Leave = oneshot::Sender<Result<(), LeaveError>>;
 
 impl Membership {
-    /// Makes a member of `group`, with Leases in `namespace`. `identity` is the name of the process's pod.
+    /// Makes a member of `group`, with Leases in `namespace`. `identity` is the name of the process's pod, and `address` the URL at which the
+    /// others reach it, if they do.
+    ///
+    /// Of one identity there is one process at a time, as there is one of each container of a pod: whoever joins takes earlier members of its
+    /// own identity for dead, and says so to the others.
     ///
     /// The group is joined by [`Keeper::run`], a task for [`crate::Kit::spawn`]. It goes on through a shutdown until [`Self::leave`] is
     /// called (or the `Membership` dropped), because what is in flight needs the Lease.
@@ -195,6 +224,7 @@ impl Membership {
         namespace: &str,
         group: &str,
         identity: &str,
+        address: Option<&str>,
     ) -> Result<(Self, Keeper), NameFault> {
         if !is_label(group) {
             return Err(NameFault::Group(group.to_owned()));
@@ -206,7 +236,7 @@ impl Membership {
         }
         let (leave, leaves) = mpsc::channel(1);
         let standing = Standing::default();
-        let leases = lease::Leases::new(client, namespace, group);
+        let leases = lease::Leases::new(client, namespace, group, address);
         let (keeper, members) = Keeper::new(leases, identity, standing.clone(), leaves);
         Ok((Self { members, standing, leave }, keeper))
     }
@@ -260,7 +290,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let _entered = runtime.enter();
         let check = |group: &str, identity: &str, fault: Option<NameFault>| {
-            let joined = Membership::join(client(), "flux", group, identity);
+            let joined = Membership::join(client(), "flux", group, identity, None);
             assert_eq!(joined.err(), fault, "{group} {identity}");
         };
         let group = |text: &str| Some(NameFault::Group(text.to_owned()));
@@ -284,6 +314,7 @@ mod tests {
     fn no_two_processes_of_a_pod_are_the_same_member() {
         let (one, two) = (MemberId::fresh("pod"), MemberId::fresh("pod"));
         assert_ne!(one, two);
+        assert!(one.is_of("pod") && !one.is_of("po") && !MemberId::fresh("pod-b").is_of("pod"));
         assert_eq!(one.as_str().parse(), Ok(one));
     }
 }

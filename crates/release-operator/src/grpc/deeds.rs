@@ -10,8 +10,10 @@ use crds::{DriftMode, FluxHelmRelease};
 use helm_release::{HookEvent, HookPhase, Status as HelmStatus};
 use tonic::Status;
 
+use super::peers::handed_over;
 use super::{Releases, convert, read, status};
 use crate::context::Key;
+use crate::guard;
 use crate::memory::Ask;
 use crate::reconcile::validate::{Identity, release_of};
 use crate::records::Records;
@@ -110,7 +112,8 @@ pub(super) async fn resume(releases: &Releases, request: ResumeRequest) -> Resul
 async fn set_suspended(releases: &Releases, key: &Key, suspended: bool) -> Result<Release, Status> {
     let object = releases.find(&key.0, &key.1)?;
     let identity = Identity::of(kube::Resource::meta(&*object));
-    let written = releases.context.cluster.set_suspended(&identity, suspended).await;
+    let write = releases.context.cluster.set_suspended(&identity, suspended);
+    let written = guard::asked_by_person(write).await;
     let version = written.map_err(|error| match error {
         kube_apply::ApplyError::Unavailable { .. } => Status::unavailable(service_kit::chain(&error)),
         other => Status::aborted(service_kit::chain(&other)),
@@ -196,6 +199,10 @@ async fn look(releases: &Releases, key: &Key, ask: Ask) -> Result<Release, Statu
     };
     if tokio::time::timeout(LOOK, whole).await.is_err() {
         return Err(Status::deadline_exceeded("the look at the release has not ended yet; it goes on"));
+    }
+    if !releases.context.shares.owns(key) && releases.find(&key.0, &key.1).is_ok() {
+        // What was asked for is forgotten here, whether or not it was begun.
+        return Err(handed_over());
     }
     releases.overview(key)
 }

@@ -14,8 +14,6 @@ enum Step {
     Due(bool, bool),
     /// When something is due next.
     Next(Option<u64>),
-    /// The member that had it is known to be done with it; whether it may be worked on then.
-    HandedOver(bool),
     /// Whether all members are known to be alive, from now on.
     Known(bool),
 }
@@ -98,6 +96,7 @@ impl World {
         Members {
             own: id(own),
             live: set(live),
+            addresses: BTreeMap::new(),
             left: left.iter().map(|(name, departed)| (id(name), departure(*departed))).collect(),
             settled: self.settled,
         }
@@ -131,7 +130,6 @@ impl World {
                 let expected = expected.map(|at| self.time(at));
                 assert_eq!(self.shards.next_due(), expected, "step {line}");
             }
-            HandedOver(may) => assert_eq!(self.shards.handed_over(&self.about, now), may, "step {line}"),
             Known(settled) => self.settled = settled,
         }
     }
@@ -177,7 +175,7 @@ fn a_new_member_waits_until_the_others_have_seen_it() {
     alone(
         &["me", "a"],
         vec![
-            (0, Update(&["a", "me"], &[], Some((Some(4000), None)), Kept)),
+            (0, Update(&["a", "me"], &[], Some((Some(4000), Some(12_000))), Kept)),
             (0, Next(Some(4000))),
             (3999, May(false)),
             (3999, Due(false, false)),
@@ -186,7 +184,10 @@ fn a_new_member_waits_until_the_others_have_seen_it() {
             (4000, May(true)),
             (4000, Due(true, false)),
             (4001, Due(false, false)),
-            (4001, Next(None)),
+            // What the other had begun before it saw us may land until then.
+            (4001, Next(Some(12_000))),
+            (12_000, Due(false, true)),
+            (12_001, Next(None)),
         ],
     );
     // Not when the others do not matter.
@@ -196,7 +197,7 @@ fn a_new_member_waits_until_the_others_have_seen_it() {
         alone(
             &["me", "a"],
             vec![
-                (0, Update(&["a", "me"], &[], Some((Some(4000), None)), Kept)),
+                (0, Update(&["a", "me"], &[], Some((Some(4000), Some(12_000))), Kept)),
                 (900, step),
                 (900, May(true)),
                 (900, Next(reapply)),
@@ -204,12 +205,12 @@ fn a_new_member_waits_until_the_others_have_seen_it() {
             ],
         );
     };
-    then(Update(&["me"], &[("a", Gone(900))], NOW, Kept), None);
+    then(Update(&["me"], &[("a", Gone(900))], Some((None, Some(12_000))), Kept), Some(12_000));
     // (With others there it goes on waiting for them: they may not know it yet.)
     alone(
         &["me", "a", "b"],
         vec![
-            (0, Update(&["a", "b", "me"], &[], Some((Some(4000), None)), Kept)),
+            (0, Update(&["a", "b", "me"], &[], Some((Some(4000), Some(12_000))), Kept)),
             (900, Update(&["b", "me"], &[("a", Gone(900))], None, Kept)),
             (3999, May(false)),
             (4000, Due(true, false)),
@@ -223,16 +224,7 @@ fn a_new_member_waits_until_the_others_have_seen_it() {
             (4000, Due(true, false)),
         ],
     );
-    then(Update(&["me"], &[("a", Ended(800))], Some((None, Some(30_800))), Kept), Some(30_800));
-    // That one is done with it says nothing of the others.
-    alone(
-        &["me", "a"],
-        vec![
-            (0, Update(&["a", "me"], &[], Some((Some(4000), None)), Kept)),
-            (900, HandedOver(false)),
-            (4000, Due(true, false)),
-        ],
-    );
+    then(Update(&["me"], &[("a", Ended(800))], Some((None, Some(12_000))), Kept), Some(12_000));
 }
 
 #[test]
@@ -249,24 +241,24 @@ fn what_a_member_had_that_went_is_taken_over_at_once() {
     ]);
     // It was lost: what was in flight may land until the requests' time limit.
     then(vec![
-        (20_000, Update(&["b", "me"], &[("a", Ended(18_000))], Some((None, Some(48_000))), Kept)),
+        (20_000, Update(&["b", "me"], &[("a", Ended(18_000))], Some((None, Some(26_000))), Kept)),
         (20_000, May(true)),
-        (20_000, Next(Some(48_000))),
-        (47_999, Due(false, false)),
-        (48_000, Due(false, true)),
-        (48_001, Due(false, false)),
-        (48_001, Next(None)),
+        (20_000, Next(Some(26_000))),
+        (25_999, Due(false, false)),
+        (26_000, Due(false, true)),
+        (26_001, Due(false, false)),
+        (26_001, Next(None)),
     ]);
     // So long ago that all has landed.
     then(vec![(50_000, Update(&["b", "me"], &[("a", Ended(20_000))], NOW, Kept)), (50_000, Next(None))]);
     // It is not known what became of it.
-    then(vec![(20_000, Update(&["b", "me"], &[], Some((None, Some(50_000))), Kept))]);
+    then(vec![(20_000, Update(&["b", "me"], &[], Some((None, Some(28_000))), Kept))]);
     // It is gone again before it was applied again.
     then(vec![
-        (20_000, Update(&["b", "me"], &[("a", Ended(18_000))], Some((None, Some(48_000))), Kept)),
+        (20_000, Update(&["b", "me"], &[("a", Ended(18_000))], Some((None, Some(26_000))), Kept)),
         (21_000, Update(&["a", "b", "me"], &[], None, Lost)),
         (21_000, May(false)),
-        (48_000, Due(false, false)),
+        (26_000, Due(false, false)),
     ]);
 }
 
@@ -300,27 +292,32 @@ fn what_a_live_member_had_is_begun_when_it_has_noticed() {
         world.step(0, 0, Update(&["a", "me"], &[], None, Kept));
         // The other object comes and takes the room.
         world.keys = vec![first.clone(), second.clone()];
-        world.step(1, 10_000, Update(&["a", "me"], &[], Some((Some(14_000), None)), Kept));
+        world.step(1, 10_000, Update(&["a", "me"], &[], Some((Some(14_000), Some(22_000))), Kept));
         for (line, (at, step)) in steps.into_iter().enumerate() {
             world.step(line + 2, at, step);
         }
     };
     let begun = || vec![(13_999, May(false)), (14_000, Due(true, false)), (14_000, May(true))];
     let then = |steps: Vec<(u64, Step)>| pushed(begun().into_iter().chain(steps).collect());
-    then(vec![(14_000, Next(None))]);
+    then(vec![(14_000, Next(Some(22_000))), (22_000, Due(false, true)), (22_001, Next(None))]);
     // It turns out later that the member had been cut off, and may have been so while it worked on it.
     then(vec![
-        (22_000, Update(&["me"], &[("a", Ended(21_000))], Some((None, Some(51_000))), Kept)),
-        (51_000, Due(false, true)),
+        (22_000, Update(&["me"], &[("a", Ended(21_000))], Some((None, Some(29_000))), Kept)),
+        (29_000, Due(false, true)),
     ]);
     // It left, and had drained.
-    then(vec![(22_000, Update(&["me"], &[("a", Gone(22_000))], None, Kept)), (22_000, Next(None))]);
+    then(vec![
+        (22_000, Due(false, true)),
+        (22_000, Update(&["me"], &[("a", Gone(22_000))], None, Kept)),
+        (22_000, Next(None)),
+    ]);
     // It was lost so much later that it must have noticed.
-    then(vec![(34_000, Due(false, false)), (34_001, Update(&["me"], &[("a", Ended(34_000))], None, Kept))]);
-    // The member says so before: it has taken back what it had claimed there.
-    pushed(vec![(11_000, HandedOver(true)), (11_000, May(true)), (14_000, Due(false, false))]);
+    then(vec![(34_000, Due(false, true)), (34_001, Update(&["me"], &[("a", Ended(34_000))], None, Kept))]);
     // While it waits: who is preferred begins at once when the one that had it goes.
-    pushed(vec![(11_000, Update(&["me"], &[("a", Gone(11_000))], NOW, Kept)), (11_000, May(true))]);
+    pushed(vec![
+        (11_000, Update(&["me"], &[("a", Gone(11_000))], Some((None, Some(22_000))), Kept)),
+        (11_000, May(true)),
+    ]);
 }
 
 #[test]
@@ -330,10 +327,10 @@ fn a_new_member_begins_nothing_before_it_knows_who_is_alive() {
         &["me", "a"],
         vec![
             (0, Known(false)),
-            (0, Update(&["a", "me"], &[], Some((KNOWN, None)), Kept)),
+            (0, Update(&["a", "me"], &[], Some((KNOWN, Some(12_000))), Kept)),
             (0, Next(None)),
             (1900, Known(true)),
-            (1900, Update(&["a", "me"], &[], Some((Some(4000), None)), Kept)),
+            (1900, Update(&["a", "me"], &[], Some((Some(4000), Some(12_000))), Kept)),
             (3999, May(false)),
             (4000, Due(true, false)),
             // It does not matter later.
@@ -350,7 +347,7 @@ fn a_new_member_begins_nothing_before_it_knows_who_is_alive() {
             (0, Update(&["a", "b", "me"], &[], None, Kept)),
             (9000, May(false)),
             (10_000, Known(true)),
-            (10_000, Update(&["b", "me"], &[("a", Ended(10_000))], Some((Some(14_000), Some(40_000))), Kept)),
+            (10_000, Update(&["b", "me"], &[("a", Ended(10_000))], Some((Some(14_000), Some(18_000))), Kept)),
             (13_999, May(false)),
             (14_000, Due(true, false)),
         ],
@@ -360,10 +357,10 @@ fn a_new_member_begins_nothing_before_it_knows_who_is_alive() {
         &["me", "a"],
         vec![
             (0, Known(false)),
-            (0, Update(&["a", "me"], &[], Some((KNOWN, None)), Kept)),
+            (0, Update(&["a", "me"], &[], Some((KNOWN, Some(12_000))), Kept)),
             (4000, May(false)),
             (10_000, Known(true)),
-            (10_000, Update(&["me"], &[("a", Ended(10_000))], Some((None, Some(40_000))), Kept)),
+            (10_000, Update(&["me"], &[("a", Ended(10_000))], Some((None, Some(18_000))), Kept)),
         ],
     );
 }
@@ -391,9 +388,9 @@ fn who_lost_its_lease_joins_as_another() {
             (0, Update(&["me"], &[], NOW, Kept)),
             (10_000, Update(&[], &[("me", Ended(9000))], None, Lost)),
             (10_000, May(false)),
-            (11_000, Update(&["me2"], &[("me", Ended(9000))], Some((None, Some(39_000))), Kept)),
+            (11_000, Update(&["me2"], &[("me", Ended(9000))], Some((None, Some(17_000))), Kept)),
             (11_000, May(true)),
-            (39_000, Due(false, true)),
+            (17_000, Due(false, true)),
         ],
     );
     // Without an update in between.
@@ -401,33 +398,28 @@ fn who_lost_its_lease_joins_as_another() {
         &["me", "me2"],
         vec![
             (0, Update(&["me"], &[], NOW, Kept)),
-            (11_000, Update(&["me2"], &[("me", Ended(9000))], Some((None, Some(39_000))), Lost)),
+            (11_000, Update(&["me2"], &[("me", Ended(9000))], Some((None, Some(17_000))), Lost)),
             (11_000, May(true)),
         ],
     );
     // With others: they have taken it over, and have to notice.
     for coalesced in [true, false] {
         let mut steps = vec![
-            (0, Update(&["a", "me"], &[], Some((Some(4000), None)), Kept)),
+            (0, Update(&["a", "me"], &[], Some((Some(4000), Some(12_000))), Kept)),
             (4000, Due(true, false)),
             (10_000, Update(&["a"], &[("me", Ended(9000))], None, Lost)),
             (10_000, May(false)),
-            (11_000, Update(&["a", "me2"], &[("me", Ended(9000))], Some((Some(15_000), Some(39_000))), Kept)),
+            (11_000, Update(&["a", "me2"], &[("me", Ended(9000))], Some((Some(15_000), Some(23_000))), Kept)),
             (15_000, Due(true, false)),
-            (39_000, Due(false, true)),
+            (23_000, Due(false, true)),
         ];
         if coalesced {
             steps.remove(3);
             steps.remove(2);
             let both =
-                Update(&["a", "me2"], &[("me", Ended(9000))], Some((Some(15_000), Some(39_000))), Lost);
+                Update(&["a", "me2"], &[("me", Ended(9000))], Some((Some(15_000), Some(23_000))), Lost);
             steps[2] = (11_000, both);
         }
         alone(&["me", "me2", "a"], steps);
     }
-}
-
-#[test]
-fn the_time_limit_of_writes_is_that_of_their_requests() {
-    assert_eq!(kube_apply::Settings::default().timeout, WRITE_TIMEOUT);
 }

@@ -160,7 +160,10 @@ impl Keeper {
         match event {
             Some(Ok(Event::Listing)) => self.view.listing(),
             Some(Ok(Event::Listed(seen))) => self.view.listed(seen, now),
-            Some(Ok(Event::ListingDone)) => self.view.listing_done(now),
+            Some(Ok(Event::ListingDone)) => {
+                self.view.listing_done(now);
+                self.bury(now);
+            }
             Some(Ok(Event::Changed(seen))) => {
                 self.feed.broken = 0;
                 self.view.changed(seen, now);
@@ -177,6 +180,16 @@ impl Keeper {
                 }
             }
             None => drop(self.feed.restart(now)),
+        }
+    }
+
+    /// A process that was killed and started again has left a Lease behind that nobody need wait for.
+    fn bury(&mut self, now: Instant) {
+        for former in self.view.bury(self.own.identity(), now) {
+            tracing::info!(%former, "an earlier process of this pod did not give up its Lease; it is dead");
+            if self.chores.len() < CHORES {
+                self.chores.push_back(Chore::Disown(former));
+            }
         }
     }
 

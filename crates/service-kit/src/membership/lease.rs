@@ -1,5 +1,6 @@
 //! The adapter to the API server: Leases read, written and watched.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::BoxStream;
@@ -11,13 +12,15 @@ use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, P
 use kube::runtime::watcher;
 use serde_json::{Value, json};
 
-use super::{GROUP_LABEL, LEASE_DURATION, LOST_ANNOTATION, MemberId};
+use super::{ADDRESS_ANNOTATION, GROUP_LABEL, LEASE_DURATION, LOST_ANNOTATION, MemberId};
 use crate::run::BoxError;
 
 /// The longest that one request may take: two of them fit into what a Lease has left when its renewal is due.
 const REQUEST: Duration = Duration::from_secs(3);
 /// What a Lease that says nothing sensible of its duration is taken for, and the most that is believed.
 const DURATIONS: std::ops::RangeInclusive<u64> = 1..=60;
+/// The longest URL that is believed.
+const ADDRESS: usize = 512;
 
 /// A Lease of the group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub(super) struct Seen {
     pub(super) released: bool,
     /// Another member has seen it run out.
     pub(super) lost: bool,
+    /// Where the member is reached.
+    pub(super) address: Option<Arc<str>>,
 }
 
 /// What came of writing our own Lease.
@@ -67,12 +72,15 @@ pub(super) struct Leases {
     api: Api<Lease>,
     namespace: String,
     group: String,
+    /// Where this process is reached.
+    address: Option<String>,
 }
 
 impl Leases {
-    pub(super) fn new(client: kube::Client, namespace: &str, group: &str) -> Self {
+    pub(super) fn new(client: kube::Client, namespace: &str, group: &str, address: Option<&str>) -> Self {
         let api = Api::namespaced(client, namespace);
-        Self { api, namespace: namespace.to_owned(), group: group.to_owned() }
+        let address = address.map(str::to_owned);
+        Self { api, namespace: namespace.to_owned(), group: group.to_owned(), address }
     }
 
     /// What the Leases are called in a log: `flux/release-operator`.
@@ -83,10 +91,12 @@ impl Leases {
     /// Creates the Lease of a member. Returns its UID.
     pub(super) async fn create(&self, member: &MemberId, stamp: i64) -> Result<String, LeaseError> {
         let time = Timestamp::from_microsecond(stamp).map(MicroTime).ok();
+        let address = self.address.clone().map(|address| (ADDRESS_ANNOTATION.to_owned(), address));
         let lease = Lease {
             metadata: ObjectMeta {
                 name: Some(self.name(member)),
                 labels: Some([(GROUP_LABEL.to_owned(), self.group.clone())].into()),
+                annotations: address.map(|address| [address].into()),
                 ..ObjectMeta::default()
             },
             spec: Some(LeaseSpec {
@@ -239,6 +249,10 @@ fn read(group: &str, lease: &Lease) -> Option<Seen> {
         version: lease.metadata.resource_version.clone().unwrap_or_default(),
         stamp: spec.renew_time.as_ref().map(|time| time.0.as_microsecond()),
         duration: seconds.map_or(LEASE_DURATION, Duration::from_secs),
+        address: annotations
+            .and_then(|annotations| annotations.get(ADDRESS_ANNOTATION))
+            .filter(|address| address.len() <= ADDRESS)
+            .map(|address| Arc::from(address.as_str())),
     })
 }
 

@@ -99,6 +99,11 @@ impl Own {
         }
     }
 
+    /// The name of the process's pod.
+    pub(super) fn identity(&self) -> &str {
+        &self.identity
+    }
+
     /// Who we are, or try to be.
     pub(super) fn member(&self) -> &MemberId {
         &self.member

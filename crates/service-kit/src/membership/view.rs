@@ -5,6 +5,7 @@
 //! changed for its duration by *that* moment has run out. A watch that is late or dead thus never makes a live member look lost.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::lease::Seen;
@@ -34,6 +35,8 @@ struct Entry {
     lost: Option<Instant>,
     /// Whether the Lease says that it is lost or given up.
     marked: bool,
+    /// Where the member is reached.
+    address: Option<Arc<str>>,
 }
 
 impl Entry {
@@ -148,7 +151,7 @@ impl View {
     }
 
     fn write(&mut self, seen: Seen, now: Instant) {
-        let Seen { member, uid, version, stamp, duration, released, lost: marked_lost } = seen;
+        let Seen { member, uid, version, stamp, duration, released, lost: marked_lost, address } = seen;
         if member == self.own
             && let Some(at) = stamp.and_then(|stamp| self.sent.iter().position(|(sent, _)| *sent == stamp))
         {
@@ -166,11 +169,13 @@ impl View {
             stored: true,
             lost: lost_before,
             marked: false,
+            address: None,
         });
         if entry.version != version {
             entry.changed = now;
         }
         (entry.uid, entry.version, entry.duration, entry.stored) = (uid, version, duration, true);
+        entry.address = address;
         entry.marked = released || marked_lost;
         if entry.marked && entry.lost.is_none() {
             entry.lost = Some(now);
@@ -200,6 +205,21 @@ impl View {
         if entry.lost.is_some() {
             self.entries.remove(member);
         }
+    }
+
+    /// Takes the live members of our own identity for lost: of one identity there is one process at a time, and that is this one. They did
+    /// not give up their Leases, so what they had sent may still land. Returns them.
+    pub(super) fn bury(&mut self, identity: &str, now: Instant) -> Vec<MemberId> {
+        let is_dead = |(member, entry): &(&MemberId, &mut Entry)| {
+            **member != self.own && entry.lost.is_none() && member.is_of(identity)
+        };
+        let mut dead = Vec::new();
+        for (member, entry) in self.entries.iter_mut().filter(is_dead) {
+            entry.lost = Some(now);
+            self.left.insert(member.clone(), Departure::Expired { ended: now });
+            dead.push(member.clone());
+        }
+        dead
     }
 
     /// Our own Lease was seen, and is there no longer.
@@ -257,11 +277,15 @@ impl View {
         let mut members = Members {
             own: self.own.clone(),
             live: BTreeSet::new(),
+            addresses: BTreeMap::new(),
             left: self.left.clone(),
             settled: self.complete && others.clone().all(|(_, entry)| entry.fresh),
         };
         if self.complete {
-            members.live.extend(others.map(|(member, _)| member.clone()));
+            for (member, entry) in others {
+                members.live.insert(member.clone());
+                members.addresses.extend(entry.address.clone().map(|address| (member.clone(), address)));
+            }
         }
         if holding && self.as_of_ever() {
             members.live.insert(self.own.clone());

@@ -98,8 +98,7 @@ impl World {
     fn start(&mut self) {
         let member = self.name();
         self.happens(Event::Joined(member.clone()));
-        let members =
-            Members { own: member.clone(), live: BTreeSet::new(), left: BTreeMap::new(), settled: false };
+        let members = Members { live: BTreeSet::new(), settled: false, ..Members::alone(member.clone()) };
         self.replicas.push(Replica {
             member,
             process: Process::Runs,

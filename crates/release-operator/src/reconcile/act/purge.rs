@@ -42,7 +42,7 @@ pub async fn purge(actor: &Actor<'_>) -> Result<Purged, ActError> {
         newest.release.info.last_deployed = Some(jiff::Timestamp::now().into());
         newest.release.info.deleted = Some(jiff::Timestamp::now().into());
         newest.release.labels.insert(PURGE_LABEL.to_owned(), "begun".to_owned());
-        crate::record::hold(&mut newest.release, &context.holder);
+        crate::record::hold(&mut newest.release, &context.holder());
         context.store.update(&mut newest, jiff::Timestamp::now()).await?;
         service_kit::failpoint!("purge.after-mark");
     }

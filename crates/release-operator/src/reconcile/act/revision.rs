@@ -50,6 +50,7 @@ pub async fn make(
         Operation::Install => Status::PendingInstall,
         _ => Status::PendingUpgrade,
     };
+    let holder = context.holder();
     let revision = record::Revision {
         name: &actor.release,
         namespace: &actor.namespace,
@@ -58,7 +59,7 @@ pub async fn make(
         status,
         values: &wanted.values,
         inputs: &wanted.inputs,
-        holder: &context.holder,
+        holder: &holder,
         first_deployed,
         now,
     };
@@ -87,7 +88,7 @@ pub async fn rollback(
         return Err(ActError::NoRevision { release: actor.release.to_string(), revision: to });
     };
     let now = jiff::Timestamp::now();
-    let record = record::rollback(&target.release, revision, cause, &actor.uid, &context.holder, now);
+    let record = record::rollback(&target.release, revision, cause, &actor.uid, &context.holder(), now);
     let present = parse(&record.manifest)?;
     let earlier = earlier_revisions(actor, &observed.records.history, revision, observed.stored).await?;
     let checked = objects::check(actor, present, &earlier).await?;

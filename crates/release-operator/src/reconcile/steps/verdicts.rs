@@ -1,16 +1,19 @@
 //! What a look says where nothing is done.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use helm_release::{Hook, HookEvent, HookPhase};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::{Look, POLL, SOON, Step};
-use crate::reconcile::act::Actor;
+use crate::objects::parse;
+use crate::reconcile::act::{self, ActError, Actor};
 use crate::reconcile::decide::{FOREIGN_OPERATION, retry_delay};
 use crate::reconcile::observe::Observed;
 use crate::reconcile::report::{Kind, Report, Verdict};
 use crate::reconcile::{Next, drift, resync};
+use crate::records::Records;
 use crate::released::Released;
 
 impl Look<'_> {
@@ -19,6 +22,12 @@ impl Look<'_> {
         let Observed { records, newest, wanted, .. } = observed;
         let Some(released) = newest else { return Step::Again };
         let actor = Actor::new(self.context, &self.subject);
+        if self.context.memory.is_to_apply_again(&self.key) {
+            let again = self.apply_again(&actor, &released).await;
+            if let Err(error) = again {
+                return self.not_applied_again(&error, records, released);
+            }
+        }
         let health = drift::health(&actor, &self.subject, &released).await;
         let mut ready = health.ready;
         let failed_test = self.failed_test(&released);
@@ -51,6 +60,26 @@ impl Look<'_> {
             other => other,
         };
         Step::end(Report { deployed_from: wanted.map(|wanted| wanted.inputs), ..report }, next)
+    }
+
+    /// Applies what the deployed revision says once more: a write of another replica, sent before it lost the object, may have come after ours.
+    async fn apply_again(&self, actor: &Actor<'_>, released: &Released) -> Result<(), ActError> {
+        tracing::debug!(release = %actor.release, revision = released.revision, "applying once more, after another replica");
+        act::apply_again(actor, parse(&released.manifest)?).await?;
+        self.context.memory.applied_again(&self.key);
+        Ok(())
+    }
+
+    fn not_applied_again(&self, error: &ActError, records: Records, released: Arc<Released>) -> Step {
+        let message = format!(
+            "revision {} was taken over from another replica, and cannot be applied once more: {}",
+            released.revision,
+            service_kit::chain(error)
+        );
+        tracing::warn!(release = %self.subject.release, "{message}");
+        let ready = Verdict::new(Some(false), "NotAppliedAgain", message);
+        let report = Report { observed: true, ..Report::reconciling(ready) };
+        Step::end(self.report(report, records, Some(released), true), Next::Retry)
     }
 
     /// The verdict on tests that failed and may not.

@@ -36,6 +36,7 @@ fn seen(member: MemberId, version: i64) -> Seen {
         duration: LEASE_DURATION,
         released: false,
         lost: false,
+        address: None,
     }
 }
 

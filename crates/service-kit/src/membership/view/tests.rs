@@ -54,6 +54,7 @@ fn lease(name: &str, version: u64) -> Seen {
         duration,
         released: false,
         lost: false,
+        address: None,
     }
 }
 
