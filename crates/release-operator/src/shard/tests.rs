@@ -1,4 +1,4 @@
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
@@ -169,14 +169,18 @@ fn nobody_owns_what_is_not_there() {
 }
 
 #[test]
-fn a_hundred_thousand_keys_on_ten_members_take_less_than_a_second() {
-    let (keys, members) = (keys(100_000, 0), members(0..10));
-    // The best of a few: other tests run at the same time.
-    let times = (0..5).map(|_| {
-        let began = Instant::now();
-        assert_eq!(assign(&keys, &members, LoadFactor::DEFAULT).owners.len(), keys.len());
-        began.elapsed()
-    });
-    let time = times.min().unwrap();
-    assert!(time < Duration::from_secs(1), "{time:?}");
+fn time_grows_with_the_keys() {
+    let members = members(0..10);
+    let time = |count: usize| {
+        let keys = keys(count, 0);
+        // The best of a few: other tests run at the same time.
+        let times = (0..3).map(|_| {
+            let began = Instant::now();
+            assert_eq!(assign(&keys, &members, LoadFactor::DEFAULT).owners.len(), keys.len());
+            began.elapsed()
+        });
+        times.min().unwrap()
+    };
+    let (few, many) = (time(5_000), time(100_000));
+    assert!(many < few * 100, "20 times the keys: {few:?}, {many:?}");
 }
