@@ -1,6 +1,7 @@
 //! What stands in the way of one release stands in the way of no other: what the API server refuses at admission, and what never
 //! becomes ready, on real servers.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
@@ -66,7 +67,8 @@ async fn ready(bed: &ReleaseBed, name: &str, status: &str, words: &[&str]) -> an
     eventually(SOON, &format!("{name} to be Ready={status} with {words:?}"), async || {
         let object = bed.json(&["get", "fhr", name, "-n", NAMESPACE]).await?;
         let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        let found = conditions.iter().find(|condition| condition["type"] == "Ready").cloned().unwrap_or_default();
+        let found =
+            conditions.iter().find(|condition| condition["type"] == "Ready").cloned().unwrap_or_default();
         let message = found["message"].as_str().unwrap_or_default();
         ensure!(object["status"]["observedGeneration"] == object["metadata"]["generation"], "not seen yet");
         ensure!(found["status"] == status && words.iter().all(|word| message.contains(word)), "{found}");
@@ -88,10 +90,14 @@ async fn records(bed: &ReleaseBed, release: &str, expected: &str) -> anyhow::Res
 async fn what_admission_refuses_is_told(bed: &ReleaseBed) -> anyhow::Result<()> {
     let apply = async |object: Value| bed.bed.kubectl_apply(&object.to_string()).await;
     bed.bed.kubectl_apply(POLICY).await?;
-    let bad = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "probe", "namespace": NAMESPACE},
-        "data": {"text": "bad"}});
+    let tries = AtomicU32::new(0);
     eventually(SOON, "the policy to be in force", async || {
-        ensure!(apply(bad.clone()).await.is_err(), "it is not yet");
+        // A new one each time: an apply that changes nothing is not asked about.
+        let name = format!("probe-{}", tries.fetch_add(1, Ordering::Relaxed));
+        let metadata = json!({"name": name, "namespace": NAMESPACE});
+        let bad =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"text": "bad"}});
+        ensure!(apply(bad).await.is_err(), "it is not yet");
         Ok(())
     })
     .await?;
@@ -121,14 +127,15 @@ async fn what_admission_refuses_is_told(bed: &ReleaseBed) -> anyhow::Result<()> 
 async fn those_that_wait_hold_no_worker(bed: &ReleaseBed) -> anyhow::Result<()> {
     let count = std::env::var("WAITING").ok().and_then(|count| count.parse().ok()).unwrap_or(60);
     let wait = json!({"wait": true, "timeout": "1h"});
-    let items: Vec<_> =
-        (0..count).map(|number| release(&format!("waits-{number}"), json!({"waits": true}), wait.clone())).collect();
+    let items: Vec<_> = (0..count)
+        .map(|number| release(&format!("waits-{number}"), json!({"waits": true}), wait.clone()))
+        .collect();
     bed.bed.kubectl_apply(&json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()).await?;
     eventually(SOON * 5, "all of them to wait at once", async || {
         let records = bed.records(NAMESPACE).await?;
-        let waiting = records.iter().filter(|(name, _, status)| {
-            name.starts_with("waits-") && status == "pending-install"
-        });
+        let waiting = records
+            .iter()
+            .filter(|(name, _, status)| name.starts_with("waits-") && status == "pending-install");
         let waiting = waiting.count();
         ensure!(waiting == count, "{waiting} of {count} wait");
         Ok(())
@@ -146,7 +153,8 @@ async fn those_that_wait_hold_no_worker(bed: &ReleaseBed) -> anyhow::Result<()> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn neighbours_are_left_alone() -> anyhow::Result<()> {
-    let bed = ReleaseBed::start(Testbed::builder(), &FILES, &["--charts-sync-interval=1h"]).await?;
+    let bed =
+        ReleaseBed::start(Testbed::builder().control_plane(), &FILES, &["--charts-sync-interval=1h"]).await?;
     bed.bed.kubectl(&["create", "namespace", NAMESPACE]).await?;
     what_admission_refuses_is_told(&bed).await?;
     those_that_wait_hold_no_worker(&bed).await
