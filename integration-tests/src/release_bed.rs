@@ -1,6 +1,5 @@
 //! A testbed with git-syncer and release-operator, each with the rights that the chart gives it, and a git repository of charts.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use serde_json::Value;
 use crate::bed::Testbed;
 use crate::builder::TestbedBuilder;
 use crate::git::{Access, Worktree};
+use crate::replica::Replica;
 use crate::service::Service;
 use crate::wait::eventually;
 use crate::windlass::{NAMESPACE, Ports, Windlass};
@@ -24,12 +24,10 @@ pub struct ReleaseBed {
     pub worktree: Worktree,
     /// git-syncer.
     pub git_syncer: Service,
-    /// release-operator.
-    pub operator: Service,
-    /// Where release-operator serves gRPC.
-    pub operator_grpc: SocketAddr,
-    /// Where it serves `/metrics`.
-    pub operator_http: SocketAddr,
+    /// release-operator: the first one, and those that [`Self::add_operator`] has started beside it.
+    pub operators: Vec<Replica>,
+    /// What each of them is started with.
+    arguments: Vec<String>,
 }
 
 impl ReleaseBed {
@@ -81,15 +79,35 @@ impl ReleaseBed {
         .await?;
         let line = git_syncer.wait_for_log("identity.pub", READY).await?;
         repository.add_deploy_key(line.split('"').nth(1).context("no quoted key")?, Access::ReadWrite)?;
-        let ports = Ports::free(&bed)?;
         let mut given = vec![format!("--git-syncer-url={}", syncer.url())];
         given.extend(arguments.iter().map(|&argument| argument.to_owned()));
-        let operator = launch(&bed, "release-operator", ports, &given).await?;
-        operator.wait_ready(READY).await?;
-        let (operator_grpc, operator_http) = (ports.grpc, ports.http);
-        let release_bed = Self { bed, worktree, git_syncer, operator, operator_grpc, operator_http };
+        let mut release_bed = Self { bed, worktree, git_syncer, operators: Vec::new(), arguments: given };
+        release_bed.add_operator().await?;
         git_applied(&release_bed, &syncer, &revision).await?;
         Ok(release_bed)
+    }
+
+    /// Starts one more release-operator with the same arguments, and returns when it is ready.
+    ///
+    /// # Errors
+    /// It did not become ready.
+    pub async fn add_operator(&mut self) -> anyhow::Result<()> {
+        let identity = format!("operator-{}", self.operators.len());
+        let replica = Replica::start(&self.bed, &identity, Ports::free(&self.bed)?, &self.arguments).await?;
+        replica.service().wait_ready(READY).await?;
+        self.operators.push(replica);
+        Ok(())
+    }
+
+    /// The first release-operator: the only one, unless there are more.
+    #[must_use]
+    pub fn operator(&self) -> &Replica {
+        &self.operators[0]
+    }
+
+    /// As [`Self::operator`], to kill it and start it again.
+    pub fn operator_mut(&mut self) -> &mut Replica {
+        &mut self.operators[0]
     }
 
     /// A folder of the repository's work tree.
@@ -112,8 +130,16 @@ impl ReleaseBed {
     /// # Errors
     /// It failed: the message has grpcurl's words.
     pub async fn call(&self, method: &str, request: &Value) -> anyhow::Result<Value> {
+        self.call_at(self.operator(), method, request).await
+    }
+
+    /// As [`Self::call`], at one of several release-operators.
+    ///
+    /// # Errors
+    /// It failed: the message has grpcurl's words.
+    pub async fn call_at(&self, replica: &Replica, method: &str, request: &Value) -> anyhow::Result<Value> {
         let method = format!("windlass.release.v1.ReleaseService/{method}");
-        let (request, address) = (request.to_string(), self.operator_grpc.to_string());
+        let (request, address) = (request.to_string(), replica.grpc.to_string());
         let text = self.bed.grpcurl(&["-plaintext", "-d", &request, &address, &method]).await?;
         Ok(serde_json::from_str(&text)?)
     }

@@ -14,6 +14,8 @@ use crate::keeper::{Exit, Process, ProcessSpec, Signal};
 use crate::tools;
 use crate::wait::eventually;
 
+const FREEZE: Duration = Duration::from_secs(10);
+
 /// A service about to be started; see [`Testbed::service`].
 #[must_use = "nothing starts before `start`"]
 pub struct ServiceBuilder<'a> {
@@ -188,6 +190,31 @@ impl Service {
     pub async fn terminate(&mut self, deadline: Duration) -> anyhow::Result<Exit> {
         self.process().signal(Signal::Term)?;
         self.wait_exit(deadline).await
+    }
+
+    /// Stops it where it stands (SIGSTOP), and returns when it does: until [`Self::thaw`] nothing of it runs.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub async fn freeze(&self) -> anyhow::Result<()> {
+        self.process().signal(Signal::Stop)?;
+        let path = format!("/proc/{}/stat", self.pid());
+        eventually(FREEZE, &format!("{} to stand still", self.name), async || {
+            let text = std::fs::read_to_string(&path)?;
+            // The state stands behind the name, which is in parentheses.
+            let state = text.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+            ensure!(state == Some('T'), "its state is {state:?}");
+            Ok(())
+        })
+        .await
+    }
+
+    /// Lets it run on (SIGCONT).
+    ///
+    /// # Errors
+    /// The testbed has ended.
+    pub fn thaw(&self) -> anyhow::Result<()> {
+        self.process().signal(Signal::Cont)
     }
 
     /// How it has ended; `None` while it runs.

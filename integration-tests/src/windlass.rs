@@ -84,6 +84,16 @@ impl Ports {
     }
 }
 
+/// The arguments by which a release-operator joins the others: where its Lease is kept, who it is, and where they call it. As the chart's.
+#[must_use]
+pub fn replica(identity: &str, ports: Ports) -> [String; 3] {
+    [
+        format!("--namespace={NAMESPACE}"),
+        format!("--identity={identity}"),
+        format!("--peer-url={}", ports.url()),
+    ]
+}
+
 /// Where each service listens.
 #[derive(Debug, Clone, Copy)]
 pub struct Addresses {
@@ -202,14 +212,10 @@ impl Windlass {
                 format!("--secrets-decryptor-url={}", addresses.secrets_decryptor.url()),
             ],
         );
-        let release_operator = start(
-            bed,
-            setup,
-            "release-operator",
-            NAMESPACE,
-            addresses.release_operator,
-            vec![format!("--git-syncer-url={}", addresses.git_syncer.url())],
-        );
+        let mut operator_args = vec![format!("--git-syncer-url={}", addresses.git_syncer.url())];
+        operator_args.extend(replica("release-operator", addresses.release_operator));
+        let release_operator =
+            start(bed, setup, "release-operator", NAMESPACE, addresses.release_operator, operator_args);
         let (secrets_decryptor, image_scanner, git_syncer, release_operator) =
             tokio::try_join!(secrets_decryptor, image_scanner, git_syncer, release_operator)?;
         Ok(Self { git_syncer, image_scanner, release_operator, secrets_decryptor, addresses })

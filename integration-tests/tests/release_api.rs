@@ -50,7 +50,7 @@ struct World(ReleaseBed);
 impl World {
     /// The command line, with its exit code, standard output and standard error.
     async fn windlass(&self, arguments: &[&str]) -> anyhow::Result<(bool, String, String)> {
-        let url = format!("http://{}", self.0.operator_grpc);
+        let url = format!("http://{}", self.0.operator().grpc);
         let all = [arguments, &["-n", "dev", "--release-operator", &url]].concat();
         let output =
             self.0.bed.program(integration_tests::tools::service("windlass")?).args(all).output().await?;
@@ -92,7 +92,7 @@ async fn people_look_at_releases_and_work_on_them() -> anyhow::Result<()> {
         ReleaseBed::start(Testbed::builder().control_plane(), &FILES, &["--charts-sync-interval=1h"]).await?;
     bed.bed.kubectl(&["create", "namespace", "dev"]).await?;
     let world = World(bed);
-    let mut watch = ReleaseServiceClient::connect(format!("http://{}", world.0.operator_grpc))
+    let mut watch = ReleaseServiceClient::connect(format!("http://{}", world.0.operator().grpc))
         .await?
         .watch(WatchRequest::default())
         .await?
@@ -119,7 +119,7 @@ async fn people_look_at_releases_and_work_on_them() -> anyhow::Result<()> {
         }
     }
     let (_, token) = seen.context("the watch ended")?;
-    let mut resumed = ReleaseServiceClient::connect(format!("http://{}", world.0.operator_grpc))
+    let mut resumed = ReleaseServiceClient::connect(format!("http://{}", world.0.operator().grpc))
         .await?
         .watch(WatchRequest { namespace: "dev".to_owned(), resume_token: token })
         .await?

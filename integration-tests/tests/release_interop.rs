@@ -261,14 +261,14 @@ impl Matrix {
     /// nothing happens to an object but that its finalizer goes, and nothing at all to its release.
     async fn give_back(&mut self, next: usize) -> anyhow::Result<()> {
         let rows = self.of(|row| row.0[next - 1] == Windlass && row.0[next] != Windlass);
-        self.bed.operator.terminate(SOON).await?;
+        self.bed.operator_mut().terminate().await?;
         let names: Vec<_> = rows.iter().map(|row| row.name()).collect();
         let names: Vec<_> = names.iter().map(String::as_str).collect();
         let end = ["-n", NAMESPACE, "--type=merge", "-p", r#"{"metadata": {"finalizers": null}}"#];
         self.bed.bed.kubectl(&[&["patch", "fhr"], &names[..], &end].concat()).await?;
         self.delete(&rows).await?;
-        self.bed.operator.start().await?;
-        self.bed.operator.wait_ready(SOON).await
+        self.bed.operator_mut().run().await?;
+        self.bed.operator().service().wait_ready(SOON).await
     }
 
     async fn install(&self) -> anyhow::Result<()> {

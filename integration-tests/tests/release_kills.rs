@@ -174,17 +174,17 @@ impl World {
             if index == 0 {
                 self.change(&applied, &deleted).await?;
             } else {
-                self.bed.operator.start().await?;
+                self.bed.operator_mut().run().await?;
             }
             tokio::time::sleep(moment).await;
-            self.bed.operator.kill().await?;
+            self.bed.operator_mut().kill().await?;
             self.kills += 1;
             let pending = |(_, _, status): &(String, u32, String)| {
                 status.starts_with("pending-") || status == "uninstalling"
             };
             self.cut_off += u32::from(self.bed.records(NAMESPACE).await?.iter().any(pending));
         }
-        self.bed.operator.start().await?;
+        self.bed.operator_mut().run().await?;
         Ok(applied)
     }
 

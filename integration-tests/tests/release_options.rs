@@ -269,7 +269,7 @@ async fn a_failed_upgrade_is_taken_back(world: &World) -> anyhow::Result<()> {
     ensure!(
         message.contains("Deployment dev/back") && message.contains("windlass retry release back -n dev"),
         "{message} {status} {}",
-        world.0.operator.log()
+        world.0.operator().service().log()
     );
     world.told("back", "Remediated", "True", "RollbackSucceeded").await?;
     world.told("back", "Released", "False", "UpgradeFailed").await?;

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use integration_tests::windlass::{Ports, replica};
 use integration_tests::{Access, Service, Testbed, Worktree, eventually};
 use serde_json::Value;
 
@@ -67,7 +68,11 @@ impl Setup {
             "release-operator",
             operator_grpc,
             operator_http,
-            &[format!("--git-syncer-url=http://{grpc}"), "--charts-sync-interval=2s".to_owned()],
+            &[
+                &replica("release-operator", Ports { grpc: operator_grpc, http: operator_http })[..],
+                &[format!("--git-syncer-url=http://{grpc}"), "--charts-sync-interval=2s".to_owned()],
+            ]
+            .concat(),
         )
         .await?;
         operator.wait_ready(SOON).await?;

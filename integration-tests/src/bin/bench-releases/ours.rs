@@ -59,32 +59,32 @@ pub(crate) async fn measure(releases: usize, crds: usize, quiet: Duration) -> an
     let workers = format!("--workers={WORKERS}");
     let bed = ReleaseBed::on(bed, &files, POLL, &[&workers]).await?;
     let driver = Driver::new(&bed.bed, releases)?;
-    let mut before = rested(bed.operator_http).await?;
-    let mut meter = Meter::start(&bed.bed, bed.operator.pid())?;
+    let mut before = rested(bed.operator().http).await?;
+    let mut meter = Meter::start(&bed.bed, bed.operator().service().pid())?;
 
-    let wall = driver.install(&bed.operator).await.context("release-operator, install")?;
-    let requests = rested(bed.operator_http).await?;
+    let wall = driver.install(bed.operator().service()).await.context("release-operator, install")?;
+    let requests = rested(bed.operator().http).await?;
     let install = Burst { wall, cpu: meter.read()?, requests: requests.since(&before) };
     before = requests;
 
     let quiet = self::quiet(&bed, quiet, &before).await?;
-    before = Requests::of_service(bed.operator_http).await?;
+    before = Requests::of_service(bed.operator().http).await?;
     meter.read()?;
 
-    let wall = driver.upgrade(&bed.operator).await.context("release-operator, upgrade")?;
-    let requests = rested(bed.operator_http).await?;
+    let wall = driver.upgrade(bed.operator().service()).await.context("release-operator, upgrade")?;
+    let requests = rested(bed.operator().http).await?;
     let upgrade = Burst { wall, cpu: meter.read()?, requests: requests.since(&before) };
 
-    let part = Part { releases, install, upgrade, peak: processes::peak(bed.operator.pid())? };
+    let part = Part { releases, install, upgrade, peak: processes::peak(bed.operator().service().pid())? };
     bed.bed.stop().await?;
     Ok(Ours { part, quiet })
 }
 
 async fn quiet(bed: &ReleaseBed, lasts: Duration, before: &Requests) -> anyhow::Result<Quiet> {
-    let cpu = processes::cpu(bed.operator.pid())?;
+    let cpu = processes::cpu(bed.operator().service().pid())?;
     tokio::time::sleep(lasts).await;
-    let requests = Requests::of_service(bed.operator_http).await?.since(before);
-    Ok(Quiet { lasted: lasts, cpu: processes::cpu(bed.operator.pid())? - cpu, requests })
+    let requests = Requests::of_service(bed.operator().http).await?.since(before);
+    Ok(Quiet { lasted: lasts, cpu: processes::cpu(bed.operator().service().pid())? - cpu, requests })
 }
 
 /// What it has counted when it asks for nothing more: what a burst leads to is part of it, such as Events and looks that its
