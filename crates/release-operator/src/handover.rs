@@ -10,6 +10,7 @@
 //! | a member's that left, after its work had drained | at once |
 //! | a member's whose Lease ended | at once, and applies again [`WRITE_TIMEOUT`] after that end: what was in flight may still land |
 //! | nobody's: it is new | at once |
+//! | a lost member's, whose process comes back | as it is; applies again [`WRITE_TIMEOUT`] later: what that was about to send when it was stopped |
 //! | ours, before we lost our Lease and joined again | as the others have had it since; applied again like a lost member's |
 //!
 //! "At once" is for the member that the object prefers. Of members that know of each other only one is that, whatever else they think. One
@@ -90,6 +91,8 @@ pub struct Shards {
     /// The owners when we lost our Lease, until we have joined again.
     formerly: Option<Assignment>,
     unsettled: HashMap<Key, Unsettled>,
+    /// Which lost member had an object of ours, in case its process comes back.
+    taken: HashMap<Key, MemberId>,
 }
 
 /// An object of ours that is not settled yet.
@@ -154,6 +157,7 @@ impl Shards {
             assignment: Assignment::default(),
             formerly: None,
             unsettled: HashMap::new(),
+            taken: HashMap::new(),
         }
     }
 
@@ -172,6 +176,7 @@ impl Shards {
         let same = own.is_some() && own == former;
         if !same {
             self.unsettled.clear();
+            self.taken.clear();
         }
         if former.is_some() && !same {
             self.formerly = Some(std::mem::take(&mut self.assignment));
@@ -181,6 +186,8 @@ impl Shards {
         let Some(own) = own else { return Changes { gained: Vec::new(), lost } };
         let before = if same {
             lost.retain(|key| !self.assignment.owns(&own, key));
+            lost.iter().for_each(|key| drop(self.taken.remove(key)));
+            self.come_back(&last, members, now);
             Before { had: last, formerly: None }
         } else {
             // Who has just joined takes what the others had without it.
@@ -253,6 +260,21 @@ impl Shards {
         self.unsettled.values().filter_map(|state| state.next(self.earliest)).min()
     }
 
+    /// A process that was stopped, and lost its Lease by that, sends what it was about to send when it goes on, and joins again. What was its
+    /// own is applied again when that must have landed.
+    fn come_back(&mut self, last: &Assignment, members: &Members, now: Instant) {
+        let new = members.live.iter().filter(|member| !last.has_member(member));
+        let new: Vec<&str> = new.map(MemberId::identity).collect();
+        let back = |from: &MemberId| new.contains(&from.identity());
+        let (taken, kept) = std::mem::take(&mut self.taken).into_iter().partition(|(_, from)| back(from));
+        self.taken = kept;
+        let taken: HashMap<Key, MemberId> = taken;
+        for key in taken.into_keys() {
+            let state = self.unsettled.entry(key).or_insert_with(|| Unsettled::begun(now));
+            state.reapply = state.reapply.max(Some(now + WRITE_TIMEOUT));
+        }
+    }
+
     /// Works out when to begin with what is ours. Returns what is new or has changed.
     fn settle(
         &mut self,
@@ -266,7 +288,15 @@ impl Shards {
         for key in self.assignment.owned_by(own) {
             let kept = same && before.had.owns(own, key);
             let preferred = self.assignment.is_preferred(key);
-            let mut state = match (unsettled.remove(key), kept) {
+            let known = unsettled.remove(key);
+            let had = match (&known, kept) {
+                (Some(state), true) => state.from.as_ref(),
+                _ => before.had.owner(key),
+            };
+            if let Some(lost) = had.filter(|had| matches!(view.fate(had), Fate::Ended(_))) {
+                self.taken.insert(key.clone(), lost.clone());
+            }
+            let mut state = match (known, kept) {
                 (None, true) => continue,
                 (Some(mut state), true) => {
                     state.follow(view, preferred);
@@ -286,6 +316,11 @@ impl Shards {
 }
 
 impl Unsettled {
+    /// An object that has been worked on for long.
+    fn begun(now: Instant) -> Self {
+        Self { from: None, since: now, until: now, begun: true, reapply: None, told: None }
+    }
+
     fn new(before: &Before, key: &Key, view: &View<'_>, preferred: bool) -> Self {
         let had = before.had.owner(key);
         let fate = had.map(|member| view.fate(member));

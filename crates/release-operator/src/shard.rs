@@ -69,6 +69,12 @@ impl Assignment {
         self.find(key).map(|owner| &self.members[owner.member])
     }
 
+    /// Whether the objects were divided among this member too.
+    #[must_use]
+    pub fn has_member(&self, member: &MemberId) -> bool {
+        self.members.binary_search(member).is_ok()
+    }
+
     /// Whether it is this member that works on the object.
     #[must_use]
     pub fn owns(&self, member: &MemberId, key: &Key) -> bool {

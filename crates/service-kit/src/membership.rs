@@ -85,6 +85,12 @@ impl MemberId {
         &self.0
     }
 
+    /// The identity that it joined with.
+    #[must_use]
+    pub fn identity(&self) -> &str {
+        self.0.rsplit_once('-').map_or(&self.0, |(identity, _)| identity)
+    }
+
     /// A new one of this identity, which no process has had.
     fn fresh(identity: &str) -> Self {
         let suffix = rand::random::<u64>() & 0xff_ffff_ffff;
@@ -314,6 +320,7 @@ mod tests {
     fn no_two_processes_of_a_pod_are_the_same_member() {
         let (one, two) = (MemberId::fresh("pod"), MemberId::fresh("pod"));
         assert_ne!(one, two);
+        assert_eq!(one.identity(), "pod");
         assert!(one.is_of("pod") && !one.is_of("po") && !MemberId::fresh("pod-b").is_of("pod"));
         assert_eq!(one.as_str().parse(), Ok(one));
     }

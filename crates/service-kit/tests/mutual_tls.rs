@@ -96,8 +96,17 @@ async fn start(name: &'static str, tls: &Path) -> (Kit, SocketAddr) {
 /// Calls the service at `to` as the holder of the files in `tls` (`None`: without TLS).
 async fn call(to: SocketAddr, tls: Option<&Path>) -> Result<String, Status> {
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let connection =
-        service_kit::client::connect(&format!("{scheme}://localhost:{}", to.port()), tls).unwrap();
+    let connection = service_kit::client::connect(&format!("{scheme}://localhost:{}", to.port()), tls);
+    call_by(connection.unwrap()).await
+}
+
+/// Calls the service at an address that its certificate does not name, as a replica of `name`.
+async fn call_replica(to: SocketAddr, name: &str, tls: &Path) -> Result<String, Status> {
+    let url = format!("https://{to}");
+    call_by(service_kit::client::connect_to_replica(&url, name, Some(tls)).unwrap()).await
+}
+
+async fn call_by(connection: service_kit::client::Connection) -> Result<String, Status> {
     let mut client = SealingServiceClient::new(connection);
     // The listener may not be there yet: only the refused connection is tried again, and only until the first answer.
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
@@ -126,6 +135,9 @@ async fn a_stranger_is_refused() {
     let (syncer, other) = start("git-syncer", &path("git-syncer")).await;
 
     assert_eq!(call(address, Some(&path("git-syncer"))).await.unwrap(), "git-syncer");
+    assert_eq!(call_replica(address, "localhost", &path("git-syncer")).await.unwrap(), "git-syncer");
+    let impostor = call_replica(address, "release-operator", &path("git-syncer")).await.unwrap_err();
+    assert!(format!("{impostor:?}").contains("NotValidForName"), "{impostor:?}");
     // The rules hold on both services, and between them: git-syncer may call, secrets-decryptor may not.
     assert_eq!(
         call(other, Some(&path("secrets-decryptor"))).await.unwrap_err().code(),

@@ -263,6 +263,27 @@ fn what_a_member_had_that_went_is_taken_over_at_once() {
 }
 
 #[test]
+fn a_stopped_process_that_goes_on_may_still_write() {
+    let lost: &[_] = &[("a-1", Ended(18_000))];
+    alone(
+        &["a-1", "me", "a-2", "b"],
+        vec![
+            (0, Update(&["a-1", "me"], &[], None, Kept)),
+            (9000, Update(&["a-1", "b", "me"], &[], None, Kept)),
+            (20_000, Update(&["b", "me"], lost, Some((None, Some(26_000))), Kept)),
+            (26_000, Due(false, true)),
+            (60_000, Update(&["a-2", "b", "me"], lost, Some((None, Some(68_000))), Kept)),
+            (60_000, May(true)),
+            (68_000, Due(false, true)),
+            (68_001, Next(None)),
+            // Once.
+            (69_000, Update(&["b", "me"], lost, None, Kept)),
+            (70_000, Update(&["a-2", "b", "me"], lost, None, Kept)),
+        ],
+    );
+}
+
+#[test]
 fn what_is_new_is_begun_by_the_member_that_it_prefers() {
     let ours = object(&["me", "a"], None);
     let mut world = World::new(LoadFactor::DEFAULT, &[], &ours);
