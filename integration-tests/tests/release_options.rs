@@ -262,7 +262,10 @@ async fn a_failed_upgrade_is_taken_back(world: &World) -> anyhow::Result<()> {
     world.apply("back", json!({"upgrade": policy})).await?;
     world.ready("back").await?;
     world
-        .apply("back", json!({"upgrade": policy, "timeout": "3s", "values": {"bad": true, "text": "new"}}))
+        .apply(
+            "back",
+            json!({"upgrade": policy, "timeout": "3s", "rollback": {"timeout": "1m"}, "values": {"bad": true, "text": "new"}}),
+        )
         .await?;
     let message = world.told("back", "Ready", "False", "Stalled").await?;
     let status = world.0.json(&["get", "fhr", "back", "-n", NAMESPACE]).await?["status"].clone();

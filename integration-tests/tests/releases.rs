@@ -190,14 +190,14 @@ async fn write_charts(bed: &Testbed, worktree: &Worktree) -> anyhow::Result<()> 
         "apiVersion: v1\nkind: Service\nmetadata: {name: invalid}\nspec: {ports: [{port: 0}]}\n",
     )?;
     worktree.write("charts/parts/Chart.yaml", chart("parts"))?;
-    worktree.write("charts/parts/values.yaml", "number: 1\nsecond: true\n")?;
+    worktree.write("charts/parts/values.yaml", "number: 1\nsecond: true\nport: 80\n")?;
     worktree.write("charts/parts/templates/a.yaml", concat!(
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"{{ .Release.Name }}-a\"}\ndata: {number: \"{{ .Values.number }}\"}\n",
         "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: \"{{ .Release.Name }}-kept\"\n",
         "  annotations: {helm.sh/resource-policy: keep}\n",
         "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: \"{{ .Release.Name }}\"}\n",
         "{{- if .Values.second }}\n",
-        "---\napiVersion: v1\nkind: Service\nmetadata: {name: \"{{ .Release.Name }}-b\"}\nspec: {ports: [{port: 80}]}\n{{- end }}\n",
+        "---\napiVersion: v1\nkind: Service\nmetadata: {name: \"{{ .Release.Name }}-b\"}\nspec: {ports: [{port: {{ .Values.port }}}]}\n{{- end }}\n",
     ))?;
     worktree.write("charts/parts/templates/hook.yaml", concat!(
         "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: \"{{ .Release.Name }}-hook\"\n",
@@ -512,6 +512,7 @@ async fn a_kill_at_any_step_changes_nothing_in_the_end() -> anyhow::Result<()> {
         "release.after-crd",
         "record.before-create",
         "release.after-claim",
+        "release.after-hook-start",
         "release.after-hook",
         "apply.object",
     ];
@@ -571,7 +572,60 @@ async fn a_kill_at_any_step_changes_nothing_in_the_end() -> anyhow::Result<()> {
         ensure!(setup.history("dev", &name).await?.is_empty(), "{point}: records are left");
         ensure!(!setup.exists(&["clusterrole", &name]).await?, "{point}: objects are left");
     }
+    killed_while_a_failure_is_taken_back(&mut setup).await?;
+    killed_while_taking_over_from_helm_3(&mut setup).await?;
     setup.bed.stop().await
+}
+
+async fn killed_while_a_failure_is_taken_back(setup: &mut Setup) -> anyhow::Result<()> {
+    for (name, point) in [("r0", "rollback.before-claim"), ("r1", "rollback.after-claim")] {
+        let object = |port: u16| {
+            let spec = format!(
+                "{{chartGitPath: parts, releaseName: {name}, values: {{port: {port}}}, upgrade: {{remediation: rollback, retries: 0}}}}"
+            );
+            release("dev", name, &spec)
+        };
+        setup.bed.kubectl_apply(&object(80)).await?;
+        setup.wait_ready("dev", name, "True", "ReleaseReady").await?;
+        killed_at(setup, point, &object(0)).await?;
+        setup.wait_ready("dev", name, "False", "Stalled").await?;
+        let history = setup.history("dev", name).await?;
+        let begins = ["1 superseded", "2 failed", "3 deployed"];
+        let as_told =
+            history.len() == 3 && history.iter().zip(begins).all(|(line, begin)| line.starts_with(begin));
+        ensure!(as_told, "{point}: {history:?}");
+        let service = setup.json(&["get", "service", &format!("{name}-b"), "-n", "dev"]).await?;
+        ensure!(service["spec"]["ports"][0]["port"] == 80, "{point}: {service}");
+    }
+    Ok(())
+}
+
+/// What helm 3 wrote is handed to the release's field manager before it is applied.
+async fn killed_while_taking_over_from_helm_3(setup: &mut Setup) -> anyhow::Result<()> {
+    let chart = setup.worktree.path().join("charts/parts").display().to_string();
+    let install = ["install", "h0", &chart, "-n", "dev", "--no-hooks", "--skip-crds"];
+    setup.bed.tool("helm3")?.args(install).run().await?;
+    let object =
+        release("dev", "h0", "{chartGitPath: parts, releaseName: h0, values: {number: 2, second: false}}");
+    killed_at(setup, "apply.after-take-over", &object).await?;
+    setup.wait_ready("dev", "h0", "True", "ReleaseReady").await?;
+    setup
+        .wait_history(
+            "dev",
+            "h0",
+            &["1 superseded parts-0.1.0 Install complete", "2 deployed parts-0.1.0 Upgrade complete"],
+        )
+        .await?;
+    let map = setup.json(&["get", "configmap", "h0-a", "-n", "dev", "--show-managed-fields"]).await?;
+    let managers: Vec<_> = map["metadata"]["managedFields"].as_array().into_iter().flatten().collect();
+    let all_applied =
+        managers.iter().all(|owner| owner["manager"] == "helm" && owner["operation"] == "Apply");
+    ensure!(map["data"]["number"] == "2" && all_applied, "{map}");
+    ensure!(
+        !setup.exists(&["service", "h0-b", "-n", "dev"]).await?,
+        "the Service that left the values is left"
+    );
+    Ok(())
 }
 
 /// Applies an object, lets the operator die at the point, and starts it again.

@@ -22,6 +22,8 @@ pub const VALUES_DIGEST_LABEL: &str = "windlass.dev/values-digest";
 /// Label on a release's Secret: the first 40 hexadecimal digits of the digest of what else in the object changes the release; absent
 /// when nothing does.
 pub const OPTIONS_DIGEST_LABEL: &str = "windlass.dev/options-digest";
+/// Label on a release's Secret: the generation of the FluxHelmRelease that the revision was made for.
+pub const GENERATION_LABEL: &str = "windlass.dev/generation";
 /// Label on a release's Secret that rolls back: whether a failure was taken back, or a person asked for it.
 pub const ROLLBACK_LABEL: &str = "windlass.dev/rollback";
 /// Label on a release's Secret whose release this service is taking away, and not a person's helm.

@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::names::{
-    CHART_DIGEST_LABEL, CLAIM_LABEL, HOLDER_LABEL, OPTIONS_DIGEST_LABEL, ROLLBACK_LABEL, VALUES_DIGEST_LABEL,
+    CHART_DIGEST_LABEL, CLAIM_LABEL, GENERATION_LABEL, HOLDER_LABEL, OPTIONS_DIGEST_LABEL, ROLLBACK_LABEL,
+    VALUES_DIGEST_LABEL,
 };
 use crate::records::InputLabels;
 
@@ -50,6 +51,8 @@ pub struct Revision<'a> {
     pub namespace: &'a str,
     /// UID of the FluxHelmRelease.
     pub uid: &'a str,
+    /// The object's generation.
+    pub generation: i64,
     /// The number.
     pub revision: u32,
     /// `pending-install` or `pending-upgrade`.
@@ -83,6 +86,7 @@ pub fn pending(revision: &Revision<'_>, rendered: Rendered) -> Release {
     release.hooks = rendered::hooks(&rendered.hooks);
     release.apply_method = ApplyMethod::ServerSide;
     label(&mut release, revision.uid, &revision.inputs.labels(), revision.holder);
+    release.labels.insert(GENERATION_LABEL.to_owned(), revision.generation.to_string());
     release
 }
 
@@ -127,6 +131,7 @@ pub fn rollback(
     }
     let inputs = made_of(target).unwrap_or_default();
     label(&mut release, uid, &inputs, holder);
+    release.labels.remove(GENERATION_LABEL);
     release.labels.insert(ROLLBACK_LABEL.to_owned(), cause.label().to_owned());
     release
 }

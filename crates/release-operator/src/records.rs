@@ -12,7 +12,8 @@ use helm_release::{History, Status};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::names::{
-    CHART_DIGEST_LABEL, CLAIM_LABEL, HOLDER_LABEL, OPTIONS_DIGEST_LABEL, ROLLBACK_LABEL, VALUES_DIGEST_LABEL,
+    CHART_DIGEST_LABEL, CLAIM_LABEL, GENERATION_LABEL, HOLDER_LABEL, OPTIONS_DIGEST_LABEL, ROLLBACK_LABEL,
+    VALUES_DIGEST_LABEL,
 };
 
 /// The digests of what a revision was made of, shortened as the labels hold them.
@@ -40,6 +41,8 @@ pub struct RecordLabels {
     /// Whether this service wrote it itself: the claim names this very revision.
     is_written_here: bool,
     is_rollback: bool,
+    /// The object's generation.
+    generation: Option<i64>,
     /// The replica at work on it.
     pub holder: Option<Arc<str>>,
     /// The inputs; of records that this service wrote.
@@ -72,6 +75,7 @@ impl RecordLabels {
             owner: claim.map(|(uid, _)| uid).filter(|uid| !uid.is_empty()).map(Arc::from),
             is_written_here,
             is_rollback: labels.contains_key(ROLLBACK_LABEL),
+            generation: labels.get(GENERATION_LABEL).and_then(|generation| generation.parse().ok()),
             holder: labels.get(HOLDER_LABEL).map(|holder| Arc::from(holder.as_str())),
             inputs: inputs.filter(|_| is_written_here),
         })
@@ -111,6 +115,35 @@ impl Records {
     /// asked for before.
     pub fn last_made_for(&self, uid: &str) -> Option<&RecordLabels> {
         self.labels.iter().rfind(|labels| labels.was_made_for(uid) && !labels.is_rollback)
+    }
+}
+
+/// Revisions of the same object that failed one after the other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Failed {
+    /// How many.
+    pub count: u32,
+    /// The newest of them; 0 when there is none.
+    pub newest: u32,
+}
+
+impl Records {
+    /// The newest revisions that were made of these inputs for this generation of the object of that UID, as far as they failed. What took a
+    /// failure back is no answer to the inputs, and what is under way is none yet. (Failures before a revision has a record are not among
+    /// them, nor those whose records were pruned.)
+    pub fn failed(&self, uid: &str, inputs: &InputLabels, generation: i64) -> Failed {
+        let mut failed = Failed::default();
+        for labels in self.labels.iter().rev() {
+            if labels.was_made_for(uid) && (labels.is_rollback || labels.status.is_pending()) {
+                continue;
+            }
+            let is_same = labels.inputs.as_ref() == Some(inputs) && labels.generation == Some(generation);
+            if !(labels.was_made_for(uid) && labels.status == Status::Failed && is_same) {
+                break;
+            }
+            failed = Failed { count: failed.count + 1, newest: failed.newest.max(labels.revision) };
+        }
+        failed
     }
 }
 
@@ -305,5 +338,43 @@ mod tests {
         assert!(records.are_of("uid") && records.last_made_for("uid").is_none());
         let foreign = ObjectMeta::default();
         assert_eq!(RecordLabels::read(&foreign), None);
+    }
+
+    #[test]
+    fn failures_are_read_from_the_records() {
+        // revision:status, then what it was made of; `-` for a rollback.
+        let check = |text: &str, count: u32, newest: u32| {
+            let of = |word: &str| {
+                let [revision, status, made_of, generation]: [&str; 4] =
+                    word.split(':').collect::<Vec<_>>().try_into().unwrap();
+                let claim = format!("uid.{revision}");
+                let mut labels: BTreeMap<String, String> = [
+                    ("owner", "helm"),
+                    ("version", revision),
+                    ("status", status),
+                    (CLAIM_LABEL, &claim),
+                    (VALUES_DIGEST_LABEL, made_of),
+                    (GENERATION_LABEL, generation),
+                ]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into();
+                if made_of == "-" {
+                    labels.insert(ROLLBACK_LABEL.to_owned(), "remediation".to_owned());
+                }
+                RecordLabels::of(&labels, 1).unwrap()
+            };
+            let records: Records = text.split_whitespace().map(of).collect();
+            let inputs = InputLabels { values: "a".to_owned(), ..InputLabels::default() };
+            assert_eq!(records.failed("uid", &inputs, 7), Failed { count, newest }, "{text}");
+        };
+        check("", 0, 0);
+        check("1:deployed:a:7", 0, 0);
+        check("1:superseded:b:6 2:failed:a:7", 1, 2);
+        check("1:superseded:b:6 2:failed:a:7 3:deployed:-:0", 1, 2);
+        check("1:failed:a:7 2:failed:a:7 3:pending-upgrade:a:7", 2, 2);
+        // Other values, or another generation, came in between.
+        check("1:failed:a:7 2:failed:b:8 3:failed:a:7", 1, 3);
+        check("1:failed:a:6", 0, 0);
+        check("1:failed:a:7 2:deployed:a:7", 0, 0);
     }
 }

@@ -14,7 +14,7 @@ use crate::reconcile::decide::{Asked, Attempts, Difference, Facts, Maker, Newest
 use crate::reconcile::validate::{ChartRef, Subject};
 use crate::reconcile::values::{ComposeError, Place, compose};
 use crate::record::{self, Inputs};
-use crate::records::{RecordLabels, Records};
+use crate::records::{Failed, RecordLabels, Records};
 use crate::released::Released;
 use crate::source::{ChartSource, SourceError};
 use crate::store::{StoreError, Stored};
@@ -206,10 +206,13 @@ pub fn facts<'a>(
         attempts: match &observed.wanted {
             Some(wanted) => {
                 let remembered = context.memory.failures(&key, &wanted.inputs, subject.generation);
-                remembered.map_or_else(
+                let attempts = remembered.map_or_else(
                     || attempts(status, &wanted.inputs, subject.generation, now),
                     |(failures, since)| Attempts { failures, since },
-                )
+                );
+                // A process that was killed has told nobody of its last failure.
+                let recorded = failed(observed, subject, &wanted.inputs).count;
+                Attempts { failures: attempts.failures.max(recorded), ..attempts }
             }
             None => Attempts::default(),
         },
@@ -249,6 +252,11 @@ pub fn attempts(
     }
     let since = last.time.as_ref().and_then(|time| now.duration_since(time.0).try_into().ok());
     Attempts { failures: u32::try_from(last.failures).unwrap_or(0), since: since.unwrap_or_default() }
+}
+
+/// What the records tell of failures of these inputs.
+pub fn failed(observed: &Observed, subject: &Subject, inputs: &Inputs) -> Failed {
+    observed.records.failed(&subject.identity.uid, &inputs.labels(), subject.generation)
 }
 
 fn inputs_of(last: &crds::LastAttempt) -> Inputs {

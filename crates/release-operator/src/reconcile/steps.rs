@@ -57,6 +57,8 @@ pub(super) struct Look<'a> {
     attempt: Option<Attempt>,
     /// Why the last attempt failed.
     fault: Option<Verdict>,
+    /// The records before the present step.
+    records: Records,
     conditions: Vec<(Kind, Option<Verdict>)>,
 }
 
@@ -70,7 +72,8 @@ impl<'a> Look<'a> {
     ) -> Self {
         let key = subject.identity.key();
         let (done, attempt, fault, conditions) = (None, None, None, Vec::new());
-        Self { context, object, subject, status, ask, key, done, attempt, fault, conditions }
+        let records = Records::default();
+        Self { context, object, subject, status, ask, key, done, attempt, fault, records, conditions }
     }
 
     /// The last step's report with what came of those before it.
@@ -87,6 +90,7 @@ impl<'a> Look<'a> {
 
     pub(super) async fn step(&mut self, observed: Observed, decision: Decision) -> Step {
         let uid = &self.subject.identity.uid;
+        self.records = observed.records.clone();
         let is_own = decision.adopts() || observed.records.are_of(uid) || self.is_installed();
         // Before the release is the object's, and again when somebody took the finalizer off.
         if is_own && let Err(error) = act::hold(self.context, &mut self.subject, self.object.meta()).await {
@@ -122,8 +126,8 @@ impl<'a> Look<'a> {
             Decision::Test { .. } => self.test(observed).await,
             Decision::Nothing => self.settled(observed).await,
             Decision::Leave { revision, rolled_back_to } => self.left(observed, revision, rolled_back_to),
-            Decision::Backoff { left, .. } => self.backing_off(observed, left, is_own),
-            Decision::Stalled { revision } => self.stalled(observed, revision, is_own),
+            Decision::Backoff { left, .. } => self.backing_off(observed, left, is_own).await,
+            Decision::Stalled { revision } => self.stalled(observed, revision, is_own).await,
             Decision::Wait { revision, left } => self.waits_for_others(observed, revision, left, is_own),
         }
     }
@@ -361,7 +365,9 @@ impl<'a> Look<'a> {
     fn count_failure(&mut self, inputs: Inputs) {
         let now = jiff::Timestamp::now();
         let generation = self.subject.generation;
-        let before = attempts(&self.status, &inputs, generation, now).failures;
+        let told = attempts(&self.status, &inputs, generation, now).failures;
+        let recorded = self.records.failed(&self.subject.identity.uid, &inputs.labels(), generation).count;
+        let before = told.max(recorded);
         let failures = self.context.memory.failed(&self.key, &inputs, generation, before);
         self.attempt = Some(Attempt { inputs, failures });
     }

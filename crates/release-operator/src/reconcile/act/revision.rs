@@ -55,6 +55,7 @@ pub async fn make(
         name: &actor.release,
         namespace: &actor.namespace,
         uid: &actor.uid,
+        generation: subject.generation,
         revision: new.revision,
         status,
         values: &wanted.values,

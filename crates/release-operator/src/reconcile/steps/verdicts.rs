@@ -10,8 +10,8 @@ use super::{Look, POLL, SOON, Step};
 use crate::objects::parse;
 use crate::reconcile::act::{self, ActError, Actor};
 use crate::reconcile::decide::{FOREIGN_OPERATION, retry_delay};
-use crate::reconcile::observe::Observed;
-use crate::reconcile::report::{Kind, Report, Verdict};
+use crate::reconcile::observe::{self, Observed};
+use crate::reconcile::report::{Attempt, Kind, Report, Verdict};
 use crate::reconcile::{Next, drift, resync};
 use crate::records::Records;
 use crate::released::Released;
@@ -126,9 +126,9 @@ impl Look<'_> {
         Step::end(self.report(report, records, newest, true), Next::Resync)
     }
 
-    pub(super) fn backing_off(&self, observed: Observed, left: Duration, is_own: bool) -> Step {
-        let fault = self.last_fault(&observed);
+    pub(super) async fn backing_off(&mut self, observed: Observed, left: Duration, is_own: bool) -> Step {
         let failures = self.failures(&observed);
+        let fault = self.last_fault(&observed, failures).await;
         let at = self
             .last_attempt()
             .checked_add(jiff::SignedDuration::try_from(retry_delay(failures)).unwrap_or_default());
@@ -143,9 +143,9 @@ impl Look<'_> {
         Step::end(self.report(report, observed.records, observed.newest, is_own), Next::After(left.max(SOON)))
     }
 
-    pub(super) fn stalled(&self, observed: Observed, revision: u32, is_own: bool) -> Step {
-        let fault = self.last_fault(&observed);
+    pub(super) async fn stalled(&mut self, observed: Observed, revision: u32, is_own: bool) -> Step {
         let failures = self.failures(&observed);
+        let fault = self.last_fault(&observed, failures).await;
         let of = if revision > 0 { format!("revision {revision}; ") } else { String::new() };
         let message = format!(
             "{} ({of}it failed {failures} times and is tried again when the object, its values or its chart change, or by: {})",
@@ -174,8 +174,9 @@ impl Look<'_> {
         Step::end(self.report(report, observed.records, observed.newest, is_own), Next::After(left.min(POLL)))
     }
 
-    /// Why the asked inputs failed last: in this look, as the status says, or as the record does.
-    fn last_fault(&self, observed: &Observed) -> Verdict {
+    /// Why the asked inputs failed last: in this look, as the status says, or as the record does. In the last case, of a process that was
+    /// killed before it could say so, the status is told.
+    async fn last_fault(&mut self, observed: &Observed, failures: u32) -> Verdict {
         if let Some(fault) = &self.fault {
             return fault.clone();
         }
@@ -188,9 +189,29 @@ impl Look<'_> {
             let reason = known.into_iter().find(|known| *known == told.reason).unwrap_or("UpgradeFailed");
             return Verdict::new(Some(false), reason, told.message.clone());
         }
-        let description =
-            observed.newest.as_ref().map(|newest| newest.description.clone()).unwrap_or_default();
-        Verdict::new(Some(false), "UpgradeFailed", description)
+        let inputs = observed.wanted.as_ref().map(|wanted| &wanted.inputs);
+        let failed =
+            inputs.map(|inputs| observe::failed(observed, &self.subject, inputs)).unwrap_or_default();
+        let newest = observed.newest.as_deref();
+        let description = match newest {
+            Some(newest) if failed.newest == 0 || newest.revision == failed.newest => {
+                newest.description.clone()
+            }
+            _ => self.description(failed.newest).await.unwrap_or_default(),
+        };
+        let fault = Verdict::new(Some(false), "UpgradeFailed", description);
+        if let Some(inputs) = inputs.filter(|_| failed.count > 0) {
+            self.attempt = Some(Attempt { inputs: inputs.clone(), failures });
+            self.conditions.push((Kind::Released, Some(fault.clone())));
+        }
+        fault
+    }
+
+    /// Helm's words on a revision. Nothing if it cannot be read: the fault is told all the same, by its number.
+    async fn description(&self, revision: u32) -> Option<String> {
+        let (namespace, release) = (&self.subject.namespace, self.subject.release.as_str());
+        let stored = self.context.store.get(namespace, release, revision).await.ok().flatten();
+        stored.map(|stored| stored.release.info.description)
     }
 
     fn failures(&self, observed: &Observed) -> u32 {
@@ -202,7 +223,9 @@ impl Look<'_> {
         let remembered = wanted.and_then(|wanted| {
             self.context.memory.failures(&self.key, &wanted.inputs, self.subject.generation)
         });
-        remembered.map(|(failures, _)| failures).or_else(told).unwrap_or(0)
+        let known = remembered.map(|(failures, _)| failures).or_else(told).unwrap_or(0);
+        wanted
+            .map_or(known, |wanted| known.max(observe::failed(observed, &self.subject, &wanted.inputs).count))
     }
 
     fn last_attempt(&self) -> jiff::Timestamp {
