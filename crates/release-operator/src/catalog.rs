@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::chart_path::ChartPath;
 use crate::context::Key;
+use crate::names::FINALIZER;
 use crate::reconcile::validate::{self, ChartRef, Claim, Identity, InvalidObject, Object};
 use crate::reconcile::values::Place;
 use crate::records::ReleaseKey;
@@ -31,7 +32,7 @@ pub enum ValuesObject {
 /// What is new about an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct News {
-    /// Something that a look at it depends on; its status is no part of that.
+    /// Something that a look at it depends on; its status is no part of that, nor that our finalizer was put on it.
     pub content: bool,
     /// Whether it says that it is ready, as it is now.
     pub readiness: bool,
@@ -42,6 +43,7 @@ pub struct News {
 struct Entry {
     /// Of what a look depends on.
     content: u64,
+    has_finalizer: bool,
     is_ready: bool,
     release: Option<(ReleaseKey, Claim)>,
     chart: Option<ChartPath>,
@@ -95,11 +97,14 @@ impl Catalog {
         let key = Identity::of(object.meta()).key();
         let mut entry = object.0.as_ref().map(|decoded| entry(object, decoded)).unwrap_or_default();
         entry.content = content(object.meta());
+        entry.has_finalizer = validate::has_finalizer(object.meta());
         let mut state = self.lock();
-        let before = state.entries.get(&key).map(|known| (known.content, known.is_ready));
+        let before = state.entries.get(&key);
+        // A look puts the finalizer on; that one is there needs no further look, that one was taken off does.
+        let is_let_go = before.is_some_and(|known| known.has_finalizer && !entry.has_finalizer);
         let news = News {
-            content: before.is_none_or(|(content, _)| content != entry.content),
-            readiness: before.is_none_or(|(_, is_ready)| is_ready != entry.is_ready),
+            content: is_let_go || before.is_none_or(|known| known.content != entry.content),
+            readiness: before.is_none_or(|known| known.is_ready != entry.is_ready),
         };
         state.remove(&key);
         state.insert(key, entry);
@@ -231,7 +236,8 @@ fn content(metadata: &ObjectMeta) -> u64 {
     metadata.uid.hash(&mut hasher);
     metadata.generation.hash(&mut hasher);
     metadata.annotations.hash(&mut hasher);
-    metadata.finalizers.hash(&mut hasher);
+    let finalizers = metadata.finalizers.iter().flatten();
+    finalizers.filter(|name| *name != FINALIZER).for_each(|name| name.hash(&mut hasher));
     metadata.deletion_timestamp.is_some().hash(&mut hasher);
     hasher.finish()
 }
@@ -266,6 +272,7 @@ fn entry(object: &Object, decoded: &FluxHelmRelease) -> Entry {
     let credentials = credentials.map(|secret| ValuesObject::Secret(namespace.clone(), secret.name));
     Entry {
         content: 0,
+        has_finalizer: false,
         is_ready,
         release,
         chart: match subject.chart {
@@ -289,6 +296,25 @@ mod tests {
             "metadata": {"name": name, "namespace": "dev", "uid": name}, "spec": spec,
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn what_we_write_to_an_object_is_no_news() {
+        let catalog = Catalog::default();
+        let check = |finalizers: &[&str], annotations: Value, expected: bool| {
+            let mut object = object("a", json!({"chartGitPath": "podinfo"}));
+            let metadata = &mut object.0.as_mut().unwrap().metadata;
+            metadata.finalizers = Some(finalizers.iter().map(|name| (*name).to_owned()).collect());
+            metadata.annotations = serde_json::from_value(annotations.clone()).unwrap();
+            assert_eq!(catalog.take_up(&object).content, expected, "{finalizers:?} {annotations}");
+        };
+        check(&[], json!({}), true);
+        check(&[], json!({}), false);
+        check(&[FINALIZER], json!({}), false);
+        check(&[FINALIZER, "other"], json!({}), true);
+        check(&["other", FINALIZER], json!({"a": "b"}), true);
+        check(&["other"], json!({"a": "b"}), true);
+        check(&["other", FINALIZER], json!({"a": "b"}), false);
     }
 
     #[test]
