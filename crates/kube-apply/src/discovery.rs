@@ -1,6 +1,8 @@
 //! What kinds the API server serves: read once, shared by all, read again when a kind is unknown, or for whoever asks what there is when
 //! the reading is old.
 
+mod follow;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +17,8 @@ use crate::{ApplyError, ObjectRef};
 /// A reading is not repeated sooner than this for kinds that it does not know, so that a repository full of unknown
 /// kinds costs one reading, not one each.
 const MIN_AGE: Duration = Duration::from_secs(2);
-/// A list of all kinds is not older than this: a CustomResourceDefinition that somebody else installs or takes away shows within it.
+/// A list of all kinds is not older than this, unless it is known that nothing has changed ([`Discovery::follow`]): a
+/// CustomResourceDefinition that somebody else installs or takes away shows within it.
 const MAX_AGE: Duration = Duration::from_secs(60);
 /// For how long a kind that was learned is put into readings which do not have it yet.
 const LEARNED: Duration = Duration::from_secs(30);
@@ -82,19 +85,20 @@ pub struct Discovery {
     client: kube::Client,
     timeout: Duration,
     reading: Arc<RwLock<Option<Reading>>>,
+    followed: follow::Followed,
 }
 
 impl Discovery {
     pub(crate) fn new(client: kube::Client, timeout: Duration) -> Self {
-        Self { client, timeout, reading: Arc::default() }
+        Self { client, timeout, reading: Arc::default(), followed: follow::Followed::default() }
     }
 
-    /// A reading that is at most a minute old; taken now if there is none.
+    /// A reading that is at most a minute old, or that is known to be as if it were taken now; taken now if there is none.
     ///
     /// # Errors
     /// [`ApplyError::Unavailable`] when the API server does not answer.
     pub async fn snapshot(&self) -> Result<Arc<Snapshot>, ApplyError> {
-        self.snapshot_since(Instant::now().checked_sub(MAX_AGE)).await
+        self.snapshot_since(self.followed.since(Instant::now())).await
     }
 
     /// Finds how the object's kind is addressed; an unknown kind causes a new reading.

@@ -72,6 +72,7 @@ pub async fn run(inputs: Inputs, context: Arc<Context>, shutdown: CancellationTo
         watches::workloads::<StatefulSet>(&client, context.clone()).boxed(),
         watches::workloads::<DaemonSet>(&client, context.clone()).boxed(),
         watches::workloads::<Job>(&client, context.clone()).boxed(),
+        watches::kinds(context.clone()).boxed(),
     ]);
     let queue = all.map(Ok::<_, Infallible>).take_until(shutdown.clone().cancelled_owned());
     let work = |object: Arc<Object>, context: Arc<Context>| Box::pin(look(object, context));

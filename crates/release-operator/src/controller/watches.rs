@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use futures::{Stream, StreamExt as _, future};
+use futures::{Stream, StreamExt as _, future, stream};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{PartialObjectMeta, Resource};
@@ -108,6 +108,20 @@ where
         .touched_objects()
         .filter_map(|event| future::ready(logged(&K::plural(&()), event)))
         .flat_map(move |workload| wakes(owner(&workload.metadata, &context).into_iter().collect()))
+}
+
+/// The kinds of the cluster: they wake nobody, but are read again only after a change.
+pub(super) fn kinds(context: Arc<Context>) -> impl Stream<Item = Wake> {
+    let follow = async move {
+        let broke = |error: &watcher::Error| {
+            tracing::warn!(
+                "a watch of the cluster's kinds broke and is made again: {}",
+                service_kit::chain(error)
+            );
+        };
+        context.applier.discovery().follow(broke).await;
+    };
+    stream::once(follow).filter_map(|()| future::ready(None))
 }
 
 fn owner(metadata: &ObjectMeta, context: &Context) -> Option<Key> {
