@@ -15,7 +15,7 @@ use kube::core::{CustomResourceExt as _, PartialObjectMeta};
 use kube::discovery::ApiResource;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Api, Client, Resource as _};
-use kube_apply::{Applier, ApplyError};
+use kube_apply::{Applier, ApplyError, Snapshot};
 use serde_json::json;
 use tokio::sync::Mutex;
 
@@ -58,6 +58,7 @@ pub struct Cluster {
     applier: Applier,
     recorder: Recorder,
     version: Arc<Mutex<Option<(Instant, KubeVersion)>>>,
+    capabilities: Arc<Mutex<Option<(Arc<Snapshot>, Arc<Capabilities>)>>>,
 }
 
 impl Cluster {
@@ -67,7 +68,7 @@ impl Cluster {
             client.clone(),
             Reporter::from(FIELD_MANAGER.rsplit('/').next().unwrap_or_default()),
         );
-        Self { client, applier, recorder, version: Arc::default() }
+        Self { client, applier, recorder, version: Arc::default(), capabilities: Arc::default() }
     }
 
     /// Puts our finalizer on the object, or takes it off. `resource_version` and `finalizers` are the object's, so that a change by
@@ -231,8 +232,19 @@ impl Cluster {
     /// [`ApplyError::Unavailable`].
     pub async fn capabilities(&self) -> Result<Arc<Capabilities>, ApplyError> {
         let snapshot = self.applier.discovery().snapshot().await?;
+        let version = self.version().await?;
+        let mut known = self.capabilities.lock().await;
+        if let Some((of, capabilities)) = known.as_ref()
+            && Arc::ptr_eq(of, &snapshot)
+            && capabilities.kube_version == version
+        {
+            return Ok(capabilities.clone());
+        }
+        // With many kinds it is a long list, of which all renders can have the same.
         let api_versions = snapshot.api_versions().iter().cloned().collect();
-        Ok(Arc::new(Capabilities::new(self.version().await?, api_versions)))
+        let capabilities = Arc::new(Capabilities::new(version, api_versions));
+        *known = Some((snapshot, capabilities.clone()));
+        Ok(capabilities)
     }
 
     async fn version(&self) -> Result<KubeVersion, ApplyError> {
