@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crds::FluxHelmReleaseStatus;
+use kube_apply::ObjectRef;
 use tokio::sync::oneshot;
 
 use crate::backoff::Backoff;
@@ -50,6 +51,8 @@ struct Remembered {
     failures: Option<Failures>,
     drift_checked: Option<Instant>,
     applies_again: bool,
+    /// Objects that were ready then, and of which nothing tells when they change.
+    at_rest: Option<(Instant, Vec<ObjectRef>)>,
     released: Option<Arc<Released>>,
     status: Option<(u64, FluxHelmReleaseStatus)>,
     asked: Vec<(Ask, oneshot::Sender<()>)>,
@@ -127,6 +130,8 @@ impl Memory {
     pub fn ask(&self, key: &Key, ask: Ask) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
         self.with(key, |known| {
+            // A person is told of all objects as they are now.
+            known.at_rest = None;
             // Those who gave up waiting are not kept.
             known.asked.retain(|(_, sender)| !sender.is_closed());
             known.asked.push((ask, sender));
@@ -212,6 +217,19 @@ impl Memory {
         self.with(key, |known| known.applies_again = false);
     }
 
+    /// Notes the objects that are ready now, and of which nothing tells when they change.
+    pub fn rest(&self, key: &Key, objects: Vec<ObjectRef>) {
+        self.with(key, |known| known.at_rest = Some((Instant::now(), objects)));
+    }
+
+    /// Those that were so less than that long ago.
+    pub fn at_rest(&self, key: &Key, within: Duration) -> Vec<ObjectRef> {
+        self.with(key, |known| {
+            let lately = known.at_rest.as_ref().filter(|(since, _)| since.elapsed() < within);
+            lately.map(|(_, objects)| objects.clone()).unwrap_or_default()
+        })
+    }
+
     /// What is known of the newest revision.
     pub fn released(&self, key: &Key) -> Option<Arc<Released>> {
         self.with(key, |known| known.released.clone())
@@ -278,6 +296,23 @@ mod tests {
         assert_eq!(memory.failed(&key, &inputs("b"), 1, 0), 1);
         memory.reset_failures(&key);
         assert_eq!(memory.failures(&key, &inputs("b"), 1), None);
+    }
+
+    #[test]
+    fn what_is_at_rest_is_so_until_somebody_asks() {
+        let memory = Memory::default();
+        let key = ("dev".to_owned(), "web".to_owned());
+        let service = serde_json::json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}});
+        let service = ObjectRef::of(&service).unwrap();
+        let check = |within: Duration, expected: &[ObjectRef]| {
+            assert_eq!(memory.at_rest(&key, within), expected, "{within:?}");
+        };
+        check(Duration::MAX, &[]);
+        memory.rest(&key, vec![service.clone()]);
+        check(Duration::MAX, &[service]);
+        check(Duration::ZERO, &[]);
+        drop(memory.ask(&key, Ask::Look));
+        check(Duration::MAX, &[]);
     }
 
     #[test]

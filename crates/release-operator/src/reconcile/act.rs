@@ -28,6 +28,7 @@ pub use tests::test;
 use crate::context::{Context, Key};
 use crate::engine::EngineError;
 use crate::objects::ManifestFault;
+use crate::reconcile::health::Look;
 use crate::reconcile::validate::{Identity, Options, Subject, TIMEOUT};
 use crate::store::{StoreError, Stored};
 
@@ -155,8 +156,8 @@ impl Operation {
 
 /// How far a revision has come.
 pub enum Progress {
-    /// To its end.
-    Deployed(Box<Stored>),
+    /// To its end. What the applies of this look answered, if there were any and they tell as much as reads would now.
+    Deployed(Box<Stored>, Option<Vec<Look>>),
     /// It waits.
     Waiting(Box<Stored>, Waiting),
 }

@@ -45,9 +45,21 @@ struct Drifted {
     how: String,
 }
 
-/// Looks at the objects, and corrects them if that is asked for.
-pub(super) async fn health(actor: &Actor<'_>, subject: &Subject, released: &Released) -> Health {
-    match looked(actor, subject, released).await {
+/// Looks at the objects, and corrects them if that is asked for. `applied` are those with readiness as applies of this look answered.
+pub(super) async fn health(
+    actor: &Actor<'_>,
+    subject: &Subject,
+    released: &Released,
+    applied: Option<Vec<Look>>,
+) -> Health {
+    let looked = async {
+        let looks = match applied {
+            Some(looks) => looks,
+            None => looks(actor, released).await?,
+        };
+        looked(actor, subject, released, looks).await
+    };
+    match looked.await {
         Ok(health) => health,
         Err(error) => {
             let ready = Verdict::new(None, "ReadinessUnknown", service_kit::chain(&error));
@@ -56,8 +68,24 @@ pub(super) async fn health(actor: &Actor<'_>, subject: &Subject, released: &Rele
     }
 }
 
-async fn looked(actor: &Actor<'_>, subject: &Subject, released: &Released) -> Result<Health, HealthError> {
-    let (ready, looks) = health::health(&actor.applier, released).await?;
+/// Reads what has readiness; what nothing tells of, and was ready, only now and then.
+async fn looks(actor: &Actor<'_>, released: &Released) -> Result<Vec<Look>, HealthError> {
+    let memory = &actor.context.memory;
+    let at_rest = memory.at_rest(&actor.key, actor.context.settings.resync / 2);
+    let looks = health::health(&actor.applier, released, &at_rest).await?;
+    if at_rest.is_empty() {
+        memory.rest(&actor.key, health::at_rest(&looks));
+    }
+    Ok(looks)
+}
+
+async fn looked(
+    actor: &Actor<'_>,
+    subject: &Subject,
+    released: &Released,
+    looks: Vec<Look>,
+) -> Result<Health, HealthError> {
+    let ready = health::told(&looks, released);
     let next = match ready.reason {
         "Progressing" => Next::After(AWAIT_READY),
         _ => Next::Resync,

@@ -14,7 +14,7 @@ use super::decide::{Decision, Reason};
 use super::observe::{Observed, attempts};
 use super::report::{Attempt, Done, Kind, Report, Verdict};
 use super::validate::{self, Object, Subject};
-use super::{Next, dependencies};
+use super::{Next, dependencies, health};
 use crate::context::{Context, Key};
 use crate::memory::Ask;
 use crate::record::{Inputs, RollbackCause};
@@ -60,6 +60,8 @@ pub(super) struct Look<'a> {
     /// The records before the present step.
     records: Records,
     conditions: Vec<(Kind, Option<Verdict>)>,
+    /// How far the objects of the revision that was made in this look have come, as its applies answered.
+    applied: Option<(u32, Vec<health::Look>)>,
 }
 
 impl<'a> Look<'a> {
@@ -71,9 +73,20 @@ impl<'a> Look<'a> {
         ask: Option<Ask>,
     ) -> Self {
         let key = subject.identity.key();
-        let (done, attempt, fault, conditions) = (None, None, None, Vec::new());
-        let records = Records::default();
-        Self { context, object, subject, status, ask, key, done, attempt, fault, records, conditions }
+        Self {
+            context,
+            object,
+            subject,
+            status,
+            ask,
+            key,
+            done: None,
+            attempt: None,
+            fault: None,
+            records: Records::default(),
+            conditions: Vec::new(),
+            applied: None,
+        }
     }
 
     /// The last step's report with what came of those before it.
@@ -192,7 +205,8 @@ impl<'a> Look<'a> {
         inputs: Option<Inputs>,
     ) -> Step {
         match made {
-            Ok(Progress::Deployed(stored)) => {
+            Ok(Progress::Deployed(stored, applied)) => {
+                self.applied = applied.map(|applied| (stored.release.revision, applied));
                 self.deployed(&stored, operation, inputs);
                 Step::Again
             }

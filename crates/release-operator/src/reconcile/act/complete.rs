@@ -7,7 +7,7 @@ use tracing::Instrument as _;
 
 use super::{ActError, Actor, Operation, Progress, UNWATCHED, WATCHED, Waiting, hooks, objects};
 use crate::objects::{Object, left_over, parse};
-use crate::reconcile::health;
+use crate::reconcile::health::{self, Look};
 use crate::store::{StoreError, Stored};
 
 /// Completes our own revision that was cut off or that waits, from its record.
@@ -115,9 +115,10 @@ pub(super) async fn complete(
     checked: Option<Vec<objects::Checked>>,
     earlier: Vec<Earlier>,
 ) -> Result<Progress, ActError> {
-    let outcome = match stages(actor, &mut stored, checked, earlier).await {
+    let mut looks = None;
+    let outcome = match stages(actor, &mut stored, checked, earlier, &mut looks).await {
         Ok(Some(waiting)) => return Ok(Progress::Waiting(Box::new(stored), waiting)),
-        Ok(None) => Ok(Progress::Deployed(Box::new(stored))),
+        Ok(None) => Ok(Progress::Deployed(Box::new(stored), looks)),
         Err(error) => Err(failed(actor, stored, error).await),
     };
     // A transient fault leaves the revision pending: it has not ended yet.
@@ -135,6 +136,7 @@ async fn stages(
     stored: &mut Stored,
     checked: Option<Vec<objects::Checked>>,
     earlier: Vec<Earlier>,
+    looks: &mut Option<Vec<Look>>,
 ) -> Result<Option<Waiting>, ActError> {
     let operation = Operation::of(&stored.release.info.status);
     let (pre, post) = operation.hooks();
@@ -146,14 +148,18 @@ async fn stages(
                 return Ok(Some(waiting));
             }
             service_kit::failpoint!("release.after-pre-hooks");
-            apply_all(actor, stored, checked, earlier).await?
+            let (before, applied) = apply_all(actor, stored, checked, earlier).await?;
+            *looks = applied;
+            before
         }
         None => None,
     };
-    if actor.wait
-        && let Some(waiting) = readiness(actor, stored).await?
-    {
-        return Ok(Some(waiting));
+    if actor.wait {
+        if let Some(waiting) = readiness(actor, stored).await? {
+            return Ok(Some(waiting));
+        }
+        // They have come further since.
+        *looks = None;
     }
     if actor.hooks
         && let Some(waiting) = hooks::run(actor, stored, &post).await?
@@ -166,16 +172,17 @@ async fn stages(
     Ok(None)
 }
 
-/// Applies the objects and deletes what is left over; the record of the revision that was deployed before.
+/// Applies the objects and deletes what is left over; the record of the revision that was deployed before, and what the applies answered,
+/// if that lasts.
 async fn apply_all(
     actor: &Actor<'_>,
     stored: &Stored,
     checked: Vec<objects::Checked>,
     mut earlier: Vec<Earlier>,
-) -> Result<Option<Stored>, ActError> {
+) -> Result<(Option<Stored>, Option<Vec<Look>>), ActError> {
     let span = tracing::info_span!("apply", objects = checked.len());
     let present: Vec<_> = checked.iter().map(|checked| checked.object.clone()).collect();
-    objects::apply(actor, checked).instrument(span).await?;
+    let looks = objects::apply(actor, checked).instrument(span).await?;
     service_kit::failpoint!("release.after-apply");
     let is_deployed = |earlier: &&mut Earlier| {
         earlier.stored.as_ref().is_some_and(|stored| stored.release.info.status == Status::Deployed)
@@ -186,7 +193,8 @@ async fn apply_all(
     service_kit::failpoint!("release.after-prune");
     actor.context.memory.waits(&actor.key, stored.release.revision);
     actor.context.memory.drift_checked(&actor.key);
-    Ok(before)
+    actor.context.memory.rest(&actor.key, health::at_rest(&looks));
+    Ok((before, Some(looks).filter(|looks| looks.iter().all(Look::is_lasting))))
 }
 
 /// Whether the objects are ready; what is missing, unless they will never be or the time is over.

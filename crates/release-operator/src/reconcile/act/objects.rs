@@ -6,12 +6,13 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::DynamicObject;
 use kube_apply::drift::{Stated, states};
-use kube_apply::{ApplyError, ApplyOptions, ObjectRef};
+use kube_apply::{ApplyError, ApplyOptions, ObjectRef, has_readiness};
 
 use super::complete::Earlier;
 use super::{ActError, Actor};
 use crate::names::HELM_MANAGER;
 use crate::objects::{Object, by_kind, in_namespace_of, is_kept, owned, owned_by_another, ownership};
+use crate::reconcile::health::Look;
 
 /// Requests of one release at the same time.
 pub const AT_ONCE: usize = 8;
@@ -26,8 +27,8 @@ pub(super) struct Checked {
     pub(super) object: Object,
     /// Resource version of the live one.
     live: Option<String>,
-    /// An apply would change nothing.
-    is_applied: bool,
+    /// The live one, if an apply would change nothing.
+    applied: Option<Box<DynamicObject>>,
     /// The live one, and its field owners as they are to be before it is applied: fields of Helm's other writers are taken over, so
     /// that those which have left the chart leave the object.
     taken_over: Option<Box<(DynamicObject, Vec<ManagedFieldsEntry>)>>,
@@ -54,7 +55,7 @@ pub(super) async fn check(
                 .await?;
         }
         let Some(live) = live else {
-            return Ok(Checked { object, live: None, is_applied: false, taken_over: None });
+            return Ok(Checked { object, live: None, applied: None, taken_over: None });
         };
         let known = earlier
             .iter()
@@ -72,8 +73,11 @@ pub(super) async fn check(
         let owners = kube_apply::taken_over(owners, &HELM_MANAGERS, HELM_MANAGER);
         let version = live.metadata.resource_version.clone();
         let is_applied = owners.is_none() && is_applied(&object, &live, release, namespace);
-        let taken_over = owners.map(|owners| Box::new((live, owners)));
-        Ok(Checked { object, live: version, is_applied, taken_over })
+        let (applied, taken_over) = match owners {
+            Some(owners) => (None, Some(Box::new((live, owners)))),
+            None => (is_applied.then(|| Box::new(live)), None),
+        };
+        Ok(Checked { object, live: version, applied, taken_over })
     });
     stream::iter(checks).buffered(AT_ONCE).try_collect().await
 }
@@ -85,20 +89,23 @@ fn is_applied(object: &Object, live: &DynamicObject, release: &str, namespace: &
     states(&document, &live, HELM_MANAGER) == Stated::Equal
 }
 
-/// Applies objects in their order, those of one kind at the same time.
-pub(super) async fn apply(actor: &Actor<'_>, checked: Vec<Checked>) -> Result<(), ActError> {
-    let mut checked = checked;
+/// Applies objects in their order, those of one kind at the same time. How far those have come that have readiness, as the applies answered.
+pub(super) async fn apply(actor: &Actor<'_>, checked: Vec<Checked>) -> Result<Vec<Look>, ActError> {
+    let (mut checked, mut looks) = (checked, Vec::new());
     while let Some(first) = checked.first() {
         let kind = first.object.identity.kind.clone();
         let end = checked.iter().position(|next| next.object.identity.kind != kind).unwrap_or(checked.len());
         let rest = checked.split_off(end);
         let work = checked.into_iter().map(|next| apply_one(actor, next));
         // All of a kind are tried, so that one look finds all their faults' objects applied but the faulty.
-        let results: Vec<Result<(), ActError>> = stream::iter(work).buffered(AT_ONCE).collect().await;
-        results.into_iter().collect::<Result<(), _>>()?;
+        let results: Vec<Result<Option<Look>, ActError>> =
+            stream::iter(work).buffered(AT_ONCE).collect().await;
+        for look in results {
+            looks.extend(look?);
+        }
         checked = rest;
     }
-    Ok(())
+    Ok(looks)
 }
 
 /// Applies objects of the deployed revision again that somebody else changed or deleted; ownership is checked first.
@@ -108,16 +115,18 @@ pub(super) async fn apply(actor: &Actor<'_>, checked: Vec<Checked>) -> Result<()
 pub async fn apply_again(actor: &Actor<'_>, objects: Vec<Object>) -> Result<(), ActError> {
     let earlier = [Earlier { objects: objects.clone(), stored: None }];
     let checked = check(actor, objects, &earlier).await?;
-    apply(actor, checked).await
+    apply(actor, checked).await.map(drop)
 }
 
-async fn apply_one(actor: &Actor<'_>, checked: Checked) -> Result<(), ActError> {
-    if checked.is_applied {
+async fn apply_one(actor: &Actor<'_>, checked: Checked) -> Result<Option<Look>, ActError> {
+    let namespace = actor.namespace.as_str();
+    let has_readiness = has_readiness(&checked.object.identity);
+    let look = |object, live| has_readiness.then(|| Look::at(object, Some(live), namespace));
+    if let Some(live) = checked.applied {
         tracing::debug!(object = %checked.object.identity, "it is applied already");
         service_kit::failpoint!("apply.object");
-        return Ok(());
+        return Ok(look(checked.object, *live));
     }
-    let namespace = actor.namespace.as_str();
     let document = owned(&checked.object.document, actor.name(), namespace);
     let mut version = checked.live;
     if let Some(taken) = checked.taken_over {
@@ -138,7 +147,7 @@ async fn apply_one(actor: &Actor<'_>, checked: Checked) -> Result<(), ActError> 
     match outcome {
         Ok(applied) => {
             tracing::debug!(object = %checked.object.identity, change = ?applied.change, "applied");
-            Ok(())
+            Ok(look(checked.object, applied.live))
         }
         Err(ApplyError::Conflict { object, managers, fields }) => {
             Err(ActError::FieldOwned { object, fields: fields.join(", "), managers: managers.join(", ") })

@@ -28,7 +28,9 @@ impl Look<'_> {
                 return self.not_applied_again(&error, records, released);
             }
         }
-        let health = drift::health(&actor, &self.subject, &released).await;
+        let applied = self.applied.take().filter(|(revision, _)| *revision == released.revision);
+        let applied = applied.map(|(_, looks)| looks);
+        let health = drift::health(&actor, &self.subject, &released, applied).await;
         let mut ready = health.ready;
         let failed_test = self.failed_test(&released);
         if let Some(failed) = &failed_test
