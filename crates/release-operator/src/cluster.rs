@@ -225,8 +225,8 @@ impl Cluster {
         self.presence(api, name).await
     }
 
-    /// The cluster's version and API versions, for templates. Cached; the API versions are at most a minute old, so that a chart sees the
-    /// CustomResourceDefinitions that others installed.
+    /// The cluster's version and API versions, for templates. Cached; the API versions are those after the last change, or at most a
+    /// minute old, so that a chart sees the CustomResourceDefinitions that others installed.
     ///
     /// # Errors
     /// [`ApplyError::Unavailable`].
