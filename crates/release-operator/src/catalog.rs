@@ -106,10 +106,11 @@ impl Catalog {
             content: is_let_go || before.is_none_or(|known| known.content != entry.content),
             readiness: before.is_none_or(|known| known.is_ready != entry.is_ready),
         };
+        let is_new = before.is_none();
         state.remove(&key);
         state.insert(key, entry);
         drop(state);
-        if before.is_none() {
+        if is_new {
             self.changed();
         }
         news
