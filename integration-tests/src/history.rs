@@ -19,13 +19,15 @@ pub struct Revision {
     pub record: Release,
     /// When it was seen first: about when work on it began.
     pub first_seen: Instant,
+    /// Which replica of release-operator claimed it. The label is there for as long as the revision is worked on.
+    holder: String,
 }
 
 impl Revision {
     /// Which replica of release-operator works on it, or has.
     #[must_use]
     pub fn holder(&self) -> &str {
-        self.record.labels.get("windlass.dev/holder").map_or("", String::as_str)
+        &self.holder
     }
 }
 
@@ -71,9 +73,12 @@ async fn follow(secrets: Api<Secret>, seen: Arc<Mutex<Histories>>) {
         let revisions = seen.entry(record.name.clone()).or_default();
         if is_there {
             let revision = record.revision;
-            let known = revisions.remove(&revision).map(|known| known.first_seen);
-            let first_seen = known.unwrap_or_else(Instant::now);
-            revisions.insert(revision, Revision { record, first_seen });
+            let known = revisions.remove(&revision);
+            let first_seen = known.as_ref().map_or_else(Instant::now, |known| known.first_seen);
+            let claimed = known.map(|known| known.holder).filter(|holder| !holder.is_empty());
+            let holder =
+                claimed.or_else(|| record.labels.get("windlass.dev/holder").cloned()).unwrap_or_default();
+            revisions.insert(revision, Revision { record, first_seen, holder });
         } else {
             revisions.remove(&record.revision);
         }

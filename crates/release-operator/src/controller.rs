@@ -9,6 +9,7 @@ mod watches;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt as _, future, stream};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
@@ -23,6 +24,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
+use crate::backoff::jittered;
 use crate::context::{Context, Key};
 use crate::guard;
 use crate::reconcile::validate::{Identity, Object};
@@ -31,6 +33,9 @@ use crate::shares;
 use crate::source::SourceChange;
 
 type Wake = ObjectRef<Object>;
+
+/// How soon an object of ours is looked at that may not be worked on just now.
+const HELD_UP: Duration = Duration::from_secs(1);
 
 /// The store of all objects; the watch that [`run`] drives fills it.
 pub fn objects() -> (Store<Object>, reflector::store::Writer<Object>) {
@@ -98,15 +103,23 @@ pub async fn run(inputs: Inputs, context: Arc<Context>, shutdown: CancellationTo
 /// Looks at an object, if it is ours; when it becomes ours, it is looked at again.
 async fn look(object: Arc<Object>, context: Arc<Context>) -> Result<Action, tokio::task::JoinError> {
     let key = Identity::of(object.meta()).key();
-    let Some(work) = context.shares.begin(&key) else { return Ok(Action::await_change()) };
+    let Some(work) = context.shares.begin(&key) else {
+        // Ours, and only nothing is heard of the group for a moment, or it is not time to begin.
+        let is_ours = context.shares.owns(&key);
+        return Ok(if is_ours { Action::requeue(jittered(HELD_UP)) } else { Action::await_change() });
+    };
     let look = guard::working(work.clone(), reconcile(object, context.clone()));
     // In a task of its own, so that a defect in the look at one object stops no other.
     let wait = tokio::spawn(tracing::Instrument::in_current_span(look)).await?;
-    if !work.holds() {
+    if work.holds() {
+        return Ok(wait.map_or_else(Action::await_change, Action::requeue));
+    }
+    if !work.is_ours() {
         // Another goes on with it, and what is known of it here will not be true.
         context.memory.forget(&key);
+        return Ok(Action::await_change());
     }
-    Ok(wait.map_or_else(Action::await_change, Action::requeue))
+    Ok(Action::requeue(jittered(HELD_UP)))
 }
 
 fn wake((namespace, name): Key) -> Wake {

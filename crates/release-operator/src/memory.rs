@@ -126,7 +126,7 @@ impl Memory {
         self.with(key, |known| known.followed.iter().any(|known| known == traceparent))
     }
 
-    /// Notes that a person asked for something; the receiver hears of the end of the look.
+    /// Notes that a person asked for something; the receiver hears of the end of the look, or that nothing came of it.
     pub fn ask(&self, key: &Key, ask: Ask) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
         self.with(key, |known| {

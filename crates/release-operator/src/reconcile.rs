@@ -76,17 +76,20 @@ pub async fn reconcile(object: Arc<Object>, context: Arc<Context>) -> Option<Dur
         let ask = asked.iter().map(|(ask, _)| ask).find(|ask| **ask != Ask::Look).cloned();
         let (report, next) = look(&object, &context, &key, ask).await;
         if guard::work().is_some_and(|work| !work.holds()) {
-            // What it came to is told by the replica whose object it is now.
-            tracing::info!("the object is another replica's by now");
-            return None;
+            // What it came to is told by whoever goes on with it.
+            tracing::info!("the object may not be worked on any more");
+            return (None, false);
         }
         trace_readiness(&context, &key, &report, cause);
         let told = if next == Next::Gone { true } else { tell(&object, &context, &identity, &report).await };
-        wait(&context, &key, if told { next } else { Next::Retry })
+        (wait(&context, &key, if told { next } else { Next::Retry }), true)
     };
-    let wait = look.instrument(span).await;
-    // Those who asked are told by the end of their receivers.
-    drop(asked);
+    let (wait, is_done) = look.instrument(span).await;
+    // Those who asked are told; when nothing came of it, by the end of their receivers.
+    for (_, done) in asked.into_iter().filter(|_| is_done) {
+        // Who asked may have gone.
+        let _ = done.send(());
+    }
     wait
 }
 

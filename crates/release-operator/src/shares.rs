@@ -148,6 +148,12 @@ impl Work {
         }
     }
 
+    /// Whether the object is still that of the member that works, though it may not write just now.
+    pub fn is_ours(&self) -> bool {
+        let state = self.shares.lock();
+        state.shards.own() == Some(self.member()) && state.shards.owns(&self.key)
+    }
+
     /// Whether the work may go on, as far as is known.
     pub fn holds(&self) -> bool {
         self.tenure.check().is_ok() && self.shares.lock().shards.may_work(&self.key, Instant::now())

@@ -152,7 +152,7 @@ pub(super) async fn test(releases: &Releases, request: TestRequest) -> Result<Te
             )));
         }
     }
-    look(releases, &key, Ask::Test(request.tests.clone())).await?;
+    let seen = look(releases, &key, Ask::Test(request.tests.clone())).await?;
     let release = read::record(releases, &object, 0).await?.release;
     let options = object.spec.test.clone().unwrap_or_default();
     let excluded = |name: &str| options.filters.iter().any(|filter| filter.exclude && filter.name == name);
@@ -163,6 +163,11 @@ pub(super) async fn test(releases: &Releases, request: TestRequest) -> Result<Te
     };
     let ran: Vec<_> =
         release.hooks.iter().filter(wanted).filter(|hook| hook.last_run.phase != HookPhase::Unset).collect();
+    if ran.is_empty() && release.hooks.iter().any(|hook| wanted(&hook)) {
+        let why = seen.conditions.iter().find(|condition| condition.r#type == "Ready");
+        let why = why.map(|ready| ready.message.clone()).unwrap_or_default();
+        return Err(Status::aborted(format!("the tests were not run: {why}")));
+    }
     Ok(TestResponse {
         revision: release.revision,
         succeeded: ran.iter().all(|hook| hook.last_run.phase == HookPhase::Succeeded),
@@ -188,21 +193,22 @@ async fn look(releases: &Releases, key: &Key, ask: Ask) -> Result<Release, Statu
     releases.asked.send(key.clone()).await.map_err(|_| stopping())?;
     let whole = async {
         loop {
-            // The sender is dropped at the end of the look, which is all there is to hear.
-            drop(ended.await);
+            if ended.await.is_err() && releases.find(&key.0, &key.1).is_ok() {
+                // What was asked for is forgotten here, whether or not it was begun.
+                return Err(handed_over());
+            }
             let next = memory.ask(key, Ask::Look);
             if !releases.is_working(key) {
-                return;
+                return Ok(());
             }
             ended = next;
         }
     };
-    if tokio::time::timeout(LOOK, whole).await.is_err() {
-        return Err(Status::deadline_exceeded("the look at the release has not ended yet; it goes on"));
-    }
-    if !releases.context.shares.owns(key) && releases.find(&key.0, &key.1).is_ok() {
-        // What was asked for is forgotten here, whether or not it was begun.
-        return Err(handed_over());
+    match tokio::time::timeout(LOOK, whole).await {
+        Ok(ended) => ended?,
+        Err(_) => {
+            return Err(Status::deadline_exceeded("the look at the release has not ended yet; it goes on"));
+        }
     }
     releases.overview(key)
 }

@@ -290,6 +290,18 @@ pub fn decide(facts: &Facts<'_>) -> Decision {
 }
 
 fn deployed(facts: &Facts<'_>, revision: u32) -> Decision {
+    match brought_to_what_is_asked(facts, revision) {
+        // What is deployed can be tested, whether or not it is what the object asks for.
+        Decision::Leave { .. } | Decision::Backoff { .. } | Decision::Stalled { .. }
+            if facts.asked == Asked::Test =>
+        {
+            Decision::Test { revision }
+        }
+        decision => decision,
+    }
+}
+
+fn brought_to_what_is_asked(facts: &Facts<'_>, revision: u32) -> Decision {
     let newest = &facts.newest;
     if let Asked::Rollback(to) = facts.asked {
         return rollback(facts, to, false);

@@ -156,7 +156,8 @@ impl<'a> Look<'a> {
         }
         let (operation, revision) = (new.operation, new.revision);
         tracing::info!(release = %self.subject.release, revision, ?reason, ?operation, "making a revision");
-        self.ask = None;
+        // Tests are of what is deployed after that.
+        self.ask = self.ask.take().filter(|ask| matches!(ask, Ask::Test(_)));
         let made = act::make(&actor, &self.subject, observed, &wanted, &new).await;
         self.ended(made, operation, Some(wanted.inputs)).await
     }

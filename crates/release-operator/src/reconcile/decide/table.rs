@@ -279,6 +279,10 @@ fn decisions() {
         // Tests.
         ("1:deployed due", "test 1"),
         ("1:deployed test", "test 1"),
+        ("1:superseded 2:superseded 3:deployed undoes back:1 values test", "test 3"),
+        ("1:superseded 2:failed 3:deployed remedy undoes back:1 values failed:1 rollback test", "test 3"),
+        ("1:superseded 2:failed 3:deployed remedy undoes back:1 values failed:9 rollback test", "test 3"),
+        ("1:deployed values test", "upgrade 2 Values"),
         ("1:deployed due values", "upgrade 2 Values"),
         ("1:deployed untrue", "nothing"),
         ("1:deployed untrue retry", "test 1"),
