@@ -12,7 +12,7 @@ use helm_release::{History, Status};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::names::{
-    CHART_DIGEST_LABEL, CLAIM_LABEL, GENERATION_LABEL, HOLDER_LABEL, OPTIONS_DIGEST_LABEL, ROLLBACK_LABEL,
+    CHART_DIGEST_LABEL, CLAIM_LABEL, GENERATION_LABEL, OPTIONS_DIGEST_LABEL, ROLLBACK_LABEL,
     VALUES_DIGEST_LABEL,
 };
 
@@ -43,8 +43,6 @@ pub struct RecordLabels {
     is_rollback: bool,
     /// The object's generation.
     generation: Option<i64>,
-    /// The replica at work on it.
-    pub holder: Option<Arc<str>>,
     /// The inputs; of records that this service wrote.
     pub inputs: Option<InputLabels>,
 }
@@ -76,7 +74,6 @@ impl RecordLabels {
             is_written_here,
             is_rollback: labels.contains_key(ROLLBACK_LABEL),
             generation: labels.get(GENERATION_LABEL).and_then(|generation| generation.parse().ok()),
-            holder: labels.get(HOLDER_LABEL).map(|holder| Arc::from(holder.as_str())),
             inputs: inputs.filter(|_| is_written_here),
         })
     }
