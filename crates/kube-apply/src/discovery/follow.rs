@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::{Discovery, MAX_AGE};
 
 /// Discovery documents follow a change within this; a reading that was taken sooner may lack it.
-const SETTLED: Duration = Duration::from_secs(30);
+const SETTLED: Duration = Duration::from_secs(10);
 /// So old may a reading be although nothing changed: what a server behind an APIService serves can change without a sign.
 const UNCHANGED_AGE: Duration = Duration::from_secs(10 * 60);
 
@@ -77,7 +77,7 @@ impl Discovery {
                 Err(error) => {
                     broke(&error);
                     // It tells nothing until it is made again, which is tried sooner than this.
-                    SETTLED * 4
+                    SETTLED * 10
                 }
             };
             self.followed.set(watch, Instant::now() + settles_in);
@@ -135,9 +135,9 @@ mod tests {
             let actual = settles_in(newest.map(at), at(1000));
             assert_eq!(actual, Duration::from_secs(expected), "{newest:?}");
         };
-        check(None, 30);
+        check(None, 10);
         check(Some(100), 0);
-        check(Some(990), 20);
-        check(Some(1100), 30);
+        check(Some(996), 6);
+        check(Some(1100), 10);
     }
 }
