@@ -51,6 +51,9 @@ pub enum Presence {
     Leaving,
 }
 
+/// A list of the cluster's kinds, and what templates are told of it.
+type KnownKinds = (Arc<Snapshot>, Arc<Capabilities>);
+
 /// Works with FluxHelmRelease objects and reads the cluster.
 #[derive(Clone)]
 pub struct Cluster {
@@ -58,7 +61,7 @@ pub struct Cluster {
     applier: Applier,
     recorder: Recorder,
     version: Arc<Mutex<Option<(Instant, KubeVersion)>>>,
-    capabilities: Arc<Mutex<Option<(Arc<Snapshot>, Arc<Capabilities>)>>>,
+    capabilities: Arc<Mutex<Option<KnownKinds>>>,
 }
 
 impl Cluster {
