@@ -377,7 +377,10 @@ async fn replicas_share_the_work_and_select_once() -> anyhow::Result<()> {
     let seq = bed().await?.postgres().query("replicas", "SELECT seq FROM ledger").await?;
     assert_eq!(seq, (REPOSITORIES * VERSIONS).to_string(), "one selection for each item of each declaration");
     for scanner in [&one, &two] {
-        assert!(!scanner.service.log().contains("WARN"), "{}", scanner.service.log());
+        // That a statement is slow says something of the machine.
+        let log = scanner.service.log();
+        let warns = log.lines().any(|line| line.contains("WARN") && !line.contains("slow statement"));
+        assert!(!warns, "{log}");
     }
     Ok(())
 }

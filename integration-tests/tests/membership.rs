@@ -5,6 +5,8 @@
 //! change has made two revisions. `make replica-test ROUNDS=100` has a longer random part; `MEMBERSHIP_SEED` repeats its choices (the
 //! moments are the machine's).
 
+#![expect(clippy::print_stdout, reason = "seed, shares and times are shown")]
+
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
@@ -374,28 +376,39 @@ impl World {
         for replica in &mut self.bed.operators {
             replica.run().await?;
         }
-        self.settled(Made::Last).await
+        self.settled(Made::Last).await?;
+        self.complete().await?;
+        // What was changed again before it was seen has made no revision.
+        let histories = self.history.now();
+        for (name, asked) in &mut self.asked {
+            *asked = histories[name].values().filter_map(number).collect();
+        }
+        Ok(())
     }
+}
+
+/// The number that a revision was made with.
+fn number(revision: &Revision) -> Option<u64> {
+    revision.record.config.get("number").and_then(Value::as_u64)
 }
 
 /// Whether the newest of the revisions is what was asked for last, deployed, and the ones before are superseded.
 fn is_as_asked(revisions: &BTreeMap<u32, Revision>, asked: &[u64], made: Made) -> anyhow::Result<()> {
-    let told = |(number, revision): (&u32, &Revision)| {
-        let value = revision.record.config.get("number").and_then(Value::as_f64).unwrap_or_default();
-        format!("{number} {} {value}", revision.record.info.status)
+    let told = |(count, revision): (&u32, &Revision)| {
+        format!("{count} {} {}", revision.record.info.status, number(revision).unwrap_or_default())
     };
     let told: Vec<_> = revisions.iter().map(told).collect();
     let mut left = asked.iter();
-    for (expected, (number, revision)) in (1..).zip(revisions) {
-        let value = revision.record.config.get("number").and_then(Value::as_u64);
+    for (expected, (count, revision)) in (1..).zip(revisions) {
+        let value = number(revision);
         let status = if expected == revisions.len() { Status::Deployed } else { Status::Superseded };
         let is_asked = match made {
             Made::Each => left.next().copied() == value,
             Made::Last => left.any(|asked| Some(*asked) == value),
         };
         ensure!(
-            usize::try_from(*number) == Ok(expected) && revision.record.info.status == status && is_asked,
-            "revision {number} is not as expected of {asked:?}: {told:?}"
+            usize::try_from(*count) == Ok(expected) && revision.record.info.status == status && is_asked,
+            "revision {count} is not as expected of {asked:?}: {told:?}"
         );
     }
     ensure!(left.next().is_none(), "not everything of {asked:?} was made: {told:?}");
@@ -431,11 +444,18 @@ async fn replicas_divide_the_releases_and_take_over_from_each_other() -> anyhow:
 async fn play(world: &mut World, rounds: u32, random: &mut StdRng) -> anyhow::Result<()> {
     let mut replicas: Vec<usize> = (0..REPLICAS).collect();
     rand::seq::SliceRandom::shuffle(&mut *replicas, random);
-    world.divide().await.context("the releases are divided")?;
-    world.ask_anywhere().await.context("each replica does what it is asked")?;
-    world.end(replicas[0]).await.context("one ends in order")?;
-    world.kill(replicas[1]).await.context("one is killed")?;
-    world.freeze(replicas[2]).await.context("one stands still")?;
-    world.disturb(rounds, random).await.context("random rounds")?;
-    world.complete().await
+    step("the releases are divided", world.divide()).await?;
+    step("each replica does what it is asked", world.ask_anywhere()).await?;
+    step("one ends in order", world.end(replicas[0])).await?;
+    step("one is killed", world.kill(replicas[1])).await?;
+    step("random rounds", world.disturb(rounds, random)).await?;
+    // Takes long enough for what the rounds may have left behind to come to light.
+    step("one stands still", world.freeze(replicas[2])).await
+}
+
+async fn step(name: &str, played: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let outcome = played.await.with_context(|| name.to_owned());
+    println!("{:5.1} s  {name}", begun.elapsed().as_secs_f64());
+    outcome
 }
