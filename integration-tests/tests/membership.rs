@@ -213,6 +213,16 @@ impl World {
         Ok((*first, *last))
     }
 
+    /// How many of the releases have their newest revision made, and how many have it under way.
+    fn made(&self, names: &[String]) -> (usize, usize) {
+        let histories = self.history.now();
+        let newest = names.iter().filter(|name| histories[*name].len() == self.asked[*name].len());
+        let newest = newest.filter_map(|name| Some(histories[name].last_key_value()?.1));
+        let (pending, made): (Vec<_>, Vec<_>) =
+            newest.partition(|newest| newest.record.info.status.is_pending());
+        (made.len(), pending.len())
+    }
+
     /// Every replica works, and none on more than it should.
     async fn divide(&mut self) -> anyhow::Result<()> {
         self.changed().await.context("install")?;
@@ -322,15 +332,15 @@ impl World {
         let (share, _) = self.share(replica)?;
         self.change(&self.all()).await?;
         eventually(SOON, "the replica to be at work", async || {
-            let histories = self.history.now();
-            let begun = |name: &&String| histories[*name].len() == self.asked[*name].len();
-            let begun = share.iter().filter(begun).count();
-            ensure!(begun > 0, "it has not begun");
+            let (made, under_way) = self.made(&share);
+            ensure!(made + under_way > 0, "it has not begun");
             Ok(())
         })
         .await?;
         self.bed.operators[replica].freeze().await?;
         let frozen = Instant::now();
+        let (made, under_way) = self.made(&share);
+        println!("stood still with {under_way} of its {} releases under way, {made} made", share.len());
         self.settled(Made::Each).await.context("taken over")?;
         self.changed().await.context("changed meanwhile")?;
         ensure!(self.share(replica)?.0.is_empty(), "it works although it stands still");
