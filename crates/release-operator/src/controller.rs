@@ -67,6 +67,7 @@ pub struct Inputs {
 pub async fn run(inputs: Inputs, context: Arc<Context>, shutdown: CancellationToken) -> Result<(), BoxError> {
     let Inputs { client, writer, changes, asked, wake: waker, workers, readiness } = inputs;
     let (objects, joined) = (context.objects.clone(), readiness.clone());
+    let too_early = ended_unlisted(&context, &shutdown);
     let all = stream::select_all([
         own(&client, writer, readiness.clone(), context.clone()).boxed(),
         charts(changes, context.clone()).boxed(),
@@ -96,7 +97,17 @@ pub async fn run(inputs: Inputs, context: Arc<Context>, shutdown: CancellationTo
     };
     tokio::select! {
         () = looks => Ok(()),
-        () = shares::divide(&context, waker, &joined, shutdown) => Err("the group of replicas is not followed any more".into()),
+        () = too_early => Ok(()),
+        () = shares::divide(&context, waker, &joined, shutdown.clone()) => Err("the group of replicas is not followed any more".into()),
+    }
+}
+
+/// Returns at a shutdown that comes before all objects are listed. No look is in flight then, and the workers, which wait for that, would
+/// wait for ever: the watch is followed no further.
+async fn ended_unlisted(context: &Context, shutdown: &CancellationToken) {
+    shutdown.cancelled().await;
+    if context.catalog.known().borrow().is_some() {
+        future::pending::<()>().await;
     }
 }
 
@@ -224,4 +235,35 @@ fn charts(changes: mpsc::Receiver<SourceChange>, context: Arc<Context>) -> impl 
         keys.dedup();
         wakes(keys)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use service_kit::membership::{MemberId, Members, Standing};
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::shares::Shares;
+    use crate::test_context;
+
+    type Answer = Result<http::Response<kube::client::Body>, Infallible>;
+
+    #[tokio::test]
+    async fn who_is_to_end_does_not_wait_for_objects_to_be_listed() {
+        let client = Client::new(tower::service_fn(|_| future::pending::<Answer>()), "default");
+        let (objects, writer) = objects();
+        let me: MemberId = "me".parse().unwrap();
+        let members = watch::Sender::new(Members::alone(me.clone()));
+        let mut context = test_context::context(client.clone());
+        context.objects = objects;
+        context.shares = Arc::new(Shares::new(members.subscribe(), Standing::alone(me)));
+        let ((_change, changes), (waker, asked)) = (mpsc::channel(1), mpsc::channel(1));
+        let readiness = Readiness::default();
+        let inputs = Inputs { client, writer, changes, asked, wake: waker, workers: 1, readiness };
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(run(inputs, Arc::new(context), shutdown.clone()));
+        tokio::task::yield_now().await;
+        shutdown.cancel();
+        tokio::time::timeout(Duration::from_secs(10), running).await.unwrap().unwrap().unwrap();
+    }
 }
