@@ -36,8 +36,9 @@ const SHARE: RangeInclusive<usize> = {
 };
 /// From the death of a replica to the first work of others on its releases. Its Lease ends in 10 s.
 const TAKEOVER: Duration = Duration::from_secs(15);
-/// From a replica's being asked to end to the first work of others on each of its releases.
-const HANDOVER: Duration = Duration::from_secs(6);
+/// From a replica's being asked to end to the first work of others on each of its releases. Some wait for 4 s, which go to another because
+/// their next is full; a Lease would hold for longer.
+const HANDOVER: Duration = Duration::from_secs(8);
 /// So long a replica stands still: longer than its Lease holds, and until the others have surely found that out.
 const FROZEN: Duration = Duration::from_secs(16);
 /// Rounds of the random part in `make test`.
