@@ -31,11 +31,11 @@ test: tools build ## Run every test
 
 .PHONY: kill-test
 kill-test: tools build ## Kill release-operator at random moments of its work and check what is left (RUNS=200 SEED=1)
-	KILL_RUNS=$(or $(RUNS),200) KILL_SEED=$(SEED) cargo test -p integration-tests --locked --test release_kills -- --nocapture
+	KILL_RUNS=$(or $(RUNS),200) KILL_SEED=$(SEED) cargo test --workspace --locked $(FEATURES) --test release_kills -- --nocapture
 
 .PHONY: replica-test
 replica-test: tools build ## Kill, freeze and end replicas of release-operator at random and check what is left (ROUNDS=100 SEED=1)
-	MEMBERSHIP_ROUNDS=$(or $(ROUNDS),100) MEMBERSHIP_SEED=$(SEED) cargo test -p integration-tests --locked --test membership -- --nocapture
+	MEMBERSHIP_ROUNDS=$(or $(ROUNDS),100) MEMBERSHIP_SEED=$(SEED) cargo test --workspace --locked $(FEATURES) --test membership -- --nocapture
 
 .PHONY: build
 build: ## Build the services and the testbed

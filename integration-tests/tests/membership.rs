@@ -17,7 +17,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use helm_release::Status;
 use integration_tests::history::{Histories, History, Revision};
 use integration_tests::replica::{State, members};
-use integration_tests::{ReleaseBed, Testbed, eventually};
+use integration_tests::{ReleaseBed, Testbed, eventually, variable};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, ListParams, Patch, PatchParams};
 use rand::rngs::StdRng;
@@ -424,15 +424,6 @@ fn is_as_asked(revisions: &BTreeMap<u32, Revision>, asked: &[u64], made: Made) -
     }
     ensure!(left.next().is_none(), "not everything of {asked:?} was made: {told:?}");
     Ok(())
-}
-
-fn variable<T: std::str::FromStr>(name: &str) -> anyhow::Result<Option<T>> {
-    match std::env::var(name) {
-        Ok(text) if !text.is_empty() => {
-            Ok(Some(text.parse().ok().with_context(|| format!("{name} is {text:?}"))?))
-        }
-        _ => Ok(None),
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use integration_tests::{ReleaseBed, Testbed, eventually};
+use integration_tests::{ReleaseBed, Testbed, eventually, variable};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use rand::rngs::StdRng;
@@ -291,15 +291,6 @@ impl World {
             }
         }
         Ok(())
-    }
-}
-
-fn variable<T: std::str::FromStr>(name: &str) -> anyhow::Result<Option<T>> {
-    match std::env::var(name) {
-        Ok(text) if !text.is_empty() => {
-            Ok(Some(text.parse().ok().with_context(|| format!("{name} is {text:?}"))?))
-        }
-        _ => Ok(None),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use integration_tests::{ReleaseBed, Testbed, eventually};
+use integration_tests::{ReleaseBed, Testbed, eventually, variable};
 use serde_json::{Value, json};
 
 const NAMESPACE: &str = "dev";
@@ -125,7 +125,7 @@ async fn what_admission_refuses_is_told(bed: &ReleaseBed) -> anyhow::Result<()> 
 
 /// Many more than there are workers: WAITING=1000 for as many as an operator has.
 async fn those_that_wait_hold_no_worker(bed: &ReleaseBed) -> anyhow::Result<()> {
-    let count = std::env::var("WAITING").ok().and_then(|count| count.parse().ok()).unwrap_or(60);
+    let count = variable("WAITING")?.unwrap_or(60);
     let wait = json!({"wait": true, "timeout": "1h"});
     let items: Vec<_> = (0..count)
         .map(|number| release(&format!("waits-{number}"), json!({"waits": true}), wait.clone()))

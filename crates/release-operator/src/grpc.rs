@@ -80,7 +80,12 @@ impl Releases {
         let written = version.and_then(|version| self.context.memory.status(&key, version));
         match written {
             Some(status) => FluxHelmRelease { status: Some(status), ..object.clone() },
-            None => object.clone(),
+            // What is written is remembered until the store has it: the object at hand may be older than both.
+            None => {
+                let stored = self.find_decoded(&key.0, &key.1).ok();
+                let stored = stored.filter(|stored| stored.metadata.uid == object.metadata.uid);
+                stored.unwrap_or_else(|| object.clone())
+            }
         }
     }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use helm_release::{Hook, HookEvent, HookPhase};
+use helm_release::history::Entry;
+use helm_release::{Hook, HookEvent, HookPhase, Status};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::{Look, POLL, SOON, Step};
@@ -201,7 +202,10 @@ impl Look<'_> {
             }
             _ => self.description(failed.newest).await.unwrap_or_default(),
         };
-        let fault = Verdict::new(Some(false), "UpgradeFailed", description);
+        let was_deployed = |entry: &Entry| matches!(entry.status, Status::Deployed | Status::Superseded);
+        let is_upgrade = observed.records.history.entries().iter().any(was_deployed);
+        let reason = if is_upgrade { "UpgradeFailed" } else { "InstallFailed" };
+        let fault = Verdict::new(Some(false), reason, description);
         if let Some(inputs) = inputs.filter(|_| failed.count > 0) {
             self.attempt = Some(Attempt { inputs: inputs.clone(), failures });
             self.conditions.push((Kind::Released, Some(fault.clone())));
