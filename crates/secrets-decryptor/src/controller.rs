@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{Config, Controller, Error};
 use kube::runtime::events::{Recorder, Reporter};
-use kube::runtime::reflector::ObjectRef;
+use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher;
 use kube::{Api, Client};
 use service_kit::{BoxError, chain};
@@ -45,8 +45,9 @@ pub(crate) async fn run(
     let controller: Controller<Watched> =
         Controller::new(Api::all(client.clone()), watcher::Config::default());
     let store = controller.store();
+    let too_early = ended_unlisted(controller.store(), &shutdown);
     let secrets: Api<PartialObjectMeta<Secret>> = Api::all(client);
-    controller
+    let work = controller
         .with_config(Config::default().concurrency(CONCURRENCY))
         .watches(secrets, watcher::Config::default().fields("type!=helm.sh/release.v1"), move |secret| {
             let same_name = ObjectRef::<Watched>::new(secret.metadata.name.as_deref().unwrap_or_default())
@@ -54,14 +55,25 @@ pub(crate) async fn run(
             store.get(&same_name).map(|_| same_name)
         })
         .reconcile_all_on(WatchStream::from_changes(keys).map(drop))
-        .graceful_shutdown_on(shutdown.cancelled_owned())
+        .graceful_shutdown_on(shutdown.clone().cancelled_owned())
         .run(reconcile, retry, Arc::clone(&context))
         .for_each(|ended| {
             settle(ended, &context);
             futures::future::ready(())
-        })
-        .await;
-    Ok(())
+        });
+    tokio::select! {
+        () = work => Ok(()),
+        () = too_early => Ok(()),
+    }
+}
+
+/// Returns at a shutdown that comes before all objects are listed. Nothing is in flight then, and the controller, which waits for that,
+/// would wait for ever: its watch is followed no further.
+async fn ended_unlisted(store: Store<Watched>, shutdown: &CancellationToken) {
+    shutdown.cancelled().await;
+    if store.wait_until_ready().now_or_never().is_some() {
+        futures::future::pending::<()>().await;
+    }
 }
 
 /// Takes care of what the reconciler has not: objects that are gone, and faults of the watches.
@@ -74,5 +86,30 @@ fn settle<T, Q: std::error::Error + 'static>(ended: Result<T, Error<ReconcileErr
         Err(error) => {
             tracing::warn!("SealedSecrets or Secrets cannot be watched; trying again: {}", chain(&error))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::time::Duration;
+
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::keys::KeySet;
+
+    type Answer = Result<http::Response<kube::client::Body>, Infallible>;
+
+    #[tokio::test]
+    async fn who_is_to_end_does_not_wait_for_objects_to_be_listed() {
+        let client = Client::new(tower::service_fn(|_| futures::future::pending::<Answer>()), "default");
+        let keys = watch::Sender::new(Some(Arc::new(KeySet::default())));
+        let metrics = Metrics::new(&prometheus::Registry::new()).unwrap();
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(run(client, keys.subscribe(), metrics, shutdown.clone()));
+        tokio::task::yield_now().await;
+        shutdown.cancel();
+        tokio::time::timeout(Duration::from_secs(10), running).await.unwrap().unwrap().unwrap();
     }
 }
