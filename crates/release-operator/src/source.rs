@@ -28,6 +28,8 @@ pub struct ChartSource {
     pub digest: String,
     /// The applied git revision that it was read at, or `<version>@<digest>` if it comes from a chart repository.
     pub revision: String,
+    /// Why its repository gives no newer one at present; this is what it gave before.
+    pub trouble: Option<String>,
 }
 
 /// Why there is no chart.

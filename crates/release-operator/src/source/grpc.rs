@@ -157,6 +157,7 @@ impl GrpcCharts {
                 chart: load(chart, files).await?,
                 digest: header.digest,
                 revision: header.revision,
+                trouble: None,
             },
         };
         let mut state = self.lock();
@@ -265,7 +266,7 @@ impl GrpcCharts {
         };
         let (header, files) = self.call(chart, request).await?;
         let loaded = load(chart, files).await?;
-        Ok(ChartSource { chart: loaded, digest: header.digest, revision: header.revision })
+        Ok(ChartSource { chart: loaded, digest: header.digest, revision: header.revision, trouble: None })
     }
 }
 

@@ -14,8 +14,6 @@ use std::time::Duration;
 use helm_chart::VersionConstraint;
 use url::Url;
 
-use super::ChartSource;
-
 pub use charts::{RepositoryCharts, Settings};
 pub(super) use credentials::CredentialsId;
 pub use credentials::{Credentials, CredentialsError};
@@ -103,15 +101,6 @@ pub enum Freshness {
     WithinInterval(Duration),
     /// The repository is asked, unless it is left alone because it wants to be.
     Now,
-}
-
-/// A chart, and whether it may be out of date.
-#[derive(Clone, Debug)]
-pub struct Fetched {
-    /// The chart. Its revision is `<version>@<digest>`, its digest that of the archive.
-    pub source: ChartSource,
-    /// Why the repository could not be asked just now, if so: the chart is the one that it gave the last time.
-    pub warning: Option<String>,
 }
 
 impl RepositoryUrl {

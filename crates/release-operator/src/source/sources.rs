@@ -52,11 +52,7 @@ impl Sources {
             true => Freshness::Now,
             false => Freshness::WithinInterval(interval.unwrap_or(self.interval)),
         };
-        let fetched = self.repositories.fetch(&chart, credentials.as_ref(), how).await?;
-        if let Some(warning) = fetched.warning {
-            tracing::warn!(namespace, "{warning}");
-        }
-        Ok(fetched.source)
+        Ok(self.repositories.fetch(&chart, credentials.as_ref(), how).await?)
     }
 
     async fn credentials(

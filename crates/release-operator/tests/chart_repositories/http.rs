@@ -138,7 +138,7 @@ async fn a_digest_is_no_right_to_an_archive() -> anyhow::Result<()> {
     let charts = charts();
     let fetched = charts.fetch(&chart(mine.origin(), "web", ""), None, HOUR).await?;
     let (made, theirs) = repository(&["1.0.0"]).await?;
-    let digest = fetched.source.digest.strip_prefix("sha256:").unwrap();
+    let digest = fetched.digest.strip_prefix("sha256:").unwrap();
     let forged = |index: &str| {
         let line = |line: &str| match line.split_once("digest: ") {
             Some((before, _)) => format!("{before}digest: {digest}\n"),
@@ -177,12 +177,12 @@ async fn a_repository_that_wants_to_be_left_alone_is() -> anyhow::Result<()> {
     // What is known is used, and the host is still asked no more than it wants.
     for _ in 0..3 {
         let fetched = known.fetch(&web, None, Freshness::Now).await?;
-        let warning = fetched.warning.unwrap();
+        let trouble = fetched.trouble.unwrap();
         assert!(
-            warning.contains("left alone") && warning.contains("version 1.0.0, which it gave before"),
-            "{warning}"
+            trouble.contains("left alone") && trouble.contains("version 1.0.0, which it gave before"),
+            "{trouble}"
         );
-        assert!(fetched.source.revision.starts_with("1.0.0@sha256:"));
+        assert!(fetched.revision.starts_with("1.0.0@sha256:"));
     }
     assert_eq!(files.asked(), ["/index.yaml 429"]);
     Ok(())
@@ -196,16 +196,16 @@ async fn a_repository_that_cannot_be_reached_has_given_what_it_gave() -> anyhow:
     assert_eq!(version(charts.fetch(&web, None, HOUR).await), "1.0.0");
     files.set(Mood { refuses: Some((502, None)), ..Mood::default() });
     let now = Freshness::WithinInterval(Duration::ZERO);
-    let warning = charts.fetch(&web, None, now).await?.warning.unwrap();
-    assert!(warning.contains("/index.yaml answers with status 502"), "{warning}");
+    let trouble = charts.fetch(&web, None, now).await?.trouble.unwrap();
+    assert!(trouble.contains("/index.yaml answers with status 502"), "{trouble}");
     // Not asked again at once, unless somebody says so.
     let _ = files.asked();
-    assert_eq!(charts.fetch(&web, None, now).await?.warning, Some(warning));
+    assert_eq!(charts.fetch(&web, None, now).await?.trouble, Some(trouble));
     assert_eq!(files.asked(), Vec::<String>::new());
     let origin = files.origin().to_owned();
     files.end().await;
-    let warning = charts.fetch(&web, None, Freshness::Now).await?.warning.unwrap();
-    assert!(warning.contains("cannot be reached") && warning.contains(&origin), "{warning}");
+    let trouble = charts.fetch(&web, None, Freshness::Now).await?.trouble.unwrap();
+    assert!(trouble.contains("cannot be reached") && trouble.contains(&origin), "{trouble}");
     fault(charts.fetch(&db, None, HOUR).await, true);
     // For a moment it is not even tried.
     let text = fault(charts.fetch(&db, None, HOUR).await, true);
@@ -226,13 +226,13 @@ async fn an_archive_without_a_digest_is_asked_for_each_time() -> anyhow::Result<
     made.edit_index(without)?;
     let (charts, web) = (charts(), chart(files.origin(), "web", ""));
     let fetch = async || charts.fetch(&web, None, Freshness::Now).await;
-    let first = fetch().await?.source;
+    let first = fetch().await?;
     assert_eq!(files.asked(), ["/index.yaml 200", "/web-1.0.0.tgz 200"]);
-    assert_eq!(fetch().await?.source.digest, first.digest);
+    assert_eq!(fetch().await?.digest, first.digest);
     assert_eq!(files.asked(), ["/index.yaml 304", "/web-1.0.0.tgz 304"]);
     // Published anew under the same version.
     std::fs::copy(made.package("web", "1.0.1")?, made.repository().join("web-1.0.0.tgz"))?;
-    assert_ne!(fetch().await?.source.digest, first.digest);
+    assert_ne!(fetch().await?.digest, first.digest);
     assert_eq!(files.asked(), ["/index.yaml 304", "/web-1.0.0.tgz 200"]);
     files.set(Mood { forgetful: true, ..Mood::default() });
     for _ in 0..2 {

@@ -11,8 +11,9 @@ mod tokens;
 
 use std::time::Duration;
 
+use release_operator::source::ChartSource;
 use release_operator::source::repository::{
-    Credentials, Fetched, Freshness, RepositoryChartRef, RepositoryCharts, RepositoryError, Settings,
+    Credentials, Freshness, RepositoryChartRef, RepositoryCharts, RepositoryError, Settings,
 };
 
 /// Long enough that nothing is asked twice within a test.
@@ -30,11 +31,10 @@ fn me(password: &str) -> Credentials {
     Credentials::new("me".into(), password.into()).unwrap()
 }
 
-/// The version of what was fetched; it must be without a warning, and be what it says.
-fn version(fetched: Result<Fetched, RepositoryError>) -> String {
-    let fetched = fetched.unwrap_or_else(|error| panic!("{}", service_kit::chain(&error)));
-    assert_eq!(fetched.warning, None);
-    let source = fetched.source;
+/// The version of what was fetched; it must be without trouble, and be what it says.
+fn version(fetched: Result<ChartSource, RepositoryError>) -> String {
+    let source = fetched.unwrap_or_else(|error| panic!("{}", service_kit::chain(&error)));
+    assert_eq!(source.trouble, None);
     let (version, digest) = source.revision.split_once('@').unwrap();
     assert_eq!(digest, source.digest);
     assert_eq!(source.chart.chart().metadata.version, version);
@@ -42,9 +42,9 @@ fn version(fetched: Result<Fetched, RepositoryError>) -> String {
 }
 
 /// The text of an error that is, or is not, one that goes by.
-fn fault(fetched: Result<Fetched, RepositoryError>, transient: bool) -> String {
+fn fault(fetched: Result<ChartSource, RepositoryError>, transient: bool) -> String {
     let error = match fetched {
-        Ok(fetched) => panic!("{:?} {:?}", fetched.source.revision, fetched.warning),
+        Ok(fetched) => panic!("{:?} {:?}", fetched.revision, fetched.trouble),
         Err(error) => error,
     };
     let text = service_kit::chain(&error);

@@ -11,9 +11,10 @@ use url::Url;
 
 use super::resolved::{Key, Place, Places, Resolved};
 use super::{
-    ChartSource, Credentials, CredentialsId, Fetched, Freshness, OciRegistry, Problem, RepositoryChartRef,
-    RepositoryError, RepositoryUrl,
+    Credentials, CredentialsId, Freshness, OciRegistry, Problem, RepositoryChartRef, RepositoryError,
+    RepositoryUrl,
 };
+use crate::source::ChartSource;
 use crate::source::http_repository::{self, Archive, HttpRepositories};
 use crate::source::oci::{self, ChartManifest, OciRepository, Registries};
 use crate::source::web::{self, Web};
@@ -92,7 +93,7 @@ impl RepositoryCharts {
     }
 
     /// The chart of the newest version that fits. If the repository cannot be reached and has given a chart before, that one,
-    /// with a warning.
+    /// with [`ChartSource::trouble`].
     ///
     /// May be dropped at any time: what is remembered then is what was.
     ///
@@ -103,7 +104,7 @@ impl RepositoryCharts {
         chart: &RepositoryChartRef,
         credentials: Option<&Credentials>,
         how: Freshness,
-    ) -> Result<Fetched, RepositoryError> {
+    ) -> Result<ChartSource, RepositoryError> {
         let now = Instant::now();
         // Whoever asked after this has asked for us as well. None is before all that is remembered.
         let not_before = match how {
@@ -121,14 +122,14 @@ impl RepositoryCharts {
         if place.asked.is_some_and(|asked| not_before.is_none_or(|not_before| asked >= not_before))
             && let Some(known) = self.known(&place)
         {
-            return Ok(Fetched { source: known, warning: None });
+            return Ok(known);
         }
-        if let Some((warning, until)) = &place.trouble
+        if let Some((trouble, until)) = &place.trouble
             && how != Freshness::Now
             && *until > now
             && let Some(known) = self.known(&place)
         {
-            return Ok(Fetched { source: known, warning: Some(warning.clone()) });
+            return Ok(ChartSource { trouble: Some(trouble.clone()), ..known });
         }
         let asked = Instant::now();
         let asker = Asker { chart, credentials };
@@ -136,7 +137,7 @@ impl RepositoryCharts {
             Ok((resolved, loaded)) => {
                 let source = source(&resolved, loaded);
                 *place = Place { known: Some(resolved), asked: Some(asked), trouble: None };
-                Ok(Fetched { source, warning: None })
+                Ok(source)
             }
             Err(problem) => self.without_answer(chart, problem, &mut place),
         }
@@ -148,20 +149,21 @@ impl RepositoryCharts {
         chart: &RepositoryChartRef,
         problem: Problem,
         place: &mut Place,
-    ) -> Result<Fetched, RepositoryError> {
+    ) -> Result<ChartSource, RepositoryError> {
         let error = RepositoryError::new(chart, problem);
         if !error.is_transient() {
             *place = Place::default();
             return Err(error);
         }
         let (Some(known), Some(resolved)) = (self.known(place), &place.known) else { return Err(error) };
-        let warning = format!(
+        let trouble = format!(
             "{}; version {}, which it gave before, is used meanwhile",
             chain(&error),
             resolved.version
         );
-        place.trouble = Some((warning.clone(), Instant::now() + RETRY));
-        Ok(Fetched { source: known, warning: Some(warning) })
+        tracing::warn!("{trouble}");
+        place.trouble = Some((trouble.clone(), Instant::now() + RETRY));
+        Ok(ChartSource { trouble: Some(trouble), ..known })
     }
 
     /// The chart that a place knows, if it is still loaded.
@@ -356,7 +358,7 @@ fn resolved(version: &str, digest: String) -> Resolved {
 
 fn source(resolved: &Resolved, chart: Arc<LoadedChart>) -> ChartSource {
     let Resolved { version, digest, .. } = resolved;
-    ChartSource { chart, digest: digest.clone(), revision: format!("{version}@{digest}") }
+    ChartSource { chart, digest: digest.clone(), revision: format!("{version}@{digest}"), trouble: None }
 }
 
 /// The digest that an index states, as `sha256:<hex>`.
