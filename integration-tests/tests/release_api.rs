@@ -169,6 +169,10 @@ async fn looks(world: &World) -> anyhow::Result<()> {
 async fn diffs(world: &World) -> anyhow::Result<()> {
     let same = world.0.call("Diff", &json!({"namespace": "dev", "name": "web"})).await?;
     ensure!(same["action"] == "ACTION_NOTHING" && same["reason"] == "the release is as asked for", "{same}");
+    let hooks = same["objects"].as_array().into_iter().flatten().filter(|change| change["hook"] == true);
+    let hooks: Vec<_> = hooks.map(|hook| (&hook["object"]["name"], &hook["change"])).collect();
+    let unchanged = json!("CHANGE_UNCHANGED");
+    ensure!(hooks == [(&json!("web-first"), &unchanged), (&json!("web-second"), &unchanged)], "{same}");
     let spec = json!({"chartGitPath": "app", "releaseName": "web", "values": {"text": "third", "password": "hidden-new"}});
     let other = world.0.call("Diff", &json!({"namespace": "dev", "name": "web", "spec": spec})).await?;
     ensure!(other["action"] == "ACTION_UPGRADE" && other["reason"] == "the values differ", "{other}");

@@ -83,14 +83,26 @@ pub fn manifests(before: &str, after: &str, namespace: &str) -> Result<ManifestD
     Ok(objects(&before, &after, namespace))
 }
 
-/// Compares the objects of two manifests.
+/// Compares hooks, each a manifest of its own: several may be one object, at other events.
+///
+/// # Errors
+/// As [`manifests`].
+pub fn hooks(before: &[String], after: &[String], namespace: &str) -> Result<ManifestDiff, DiffError> {
+    let all = |hooks: &[String]| {
+        let parsed: Result<Vec<_>, _> = hooks.iter().map(|hook| objects::parse(hook)).collect();
+        parsed.map(|objects| objects.concat())
+    };
+    let (before, after) = (all(before).map_err(DiffError::Before)?, all(after).map_err(DiffError::After)?);
+    Ok(objects(&before, &after, namespace))
+}
+
+/// Compares the objects of two manifests, which may repeat one.
 pub fn objects(before: &[Object], after: &[Object], namespace: &str) -> ManifestDiff {
-    let old: HashMap<Key<'_>, &Object> =
-        before.iter().map(|object| (key(&object.identity, namespace), object)).collect();
-    let new: HashMap<Key<'_>, &Object> =
-        after.iter().map(|object| (key(&object.identity, namespace), object)).collect();
-    let kept = after.iter().map(|object| (old.get(&key(&object.identity, namespace)).copied(), Some(object)));
-    let gone = before.iter().filter(|object| !new.contains_key(&key(&object.identity, namespace)));
+    let (before, after) = (keyed(before, namespace), keyed(after, namespace));
+    let old: HashMap<_, _> = before.iter().copied().collect();
+    let new: HashMap<_, _> = after.iter().copied().collect();
+    let kept = after.iter().map(|(key, object)| (old.get(key).copied(), Some(*object)));
+    let gone = before.iter().filter(|(key, _)| !new.contains_key(key)).map(|(_, object)| *object);
     let mut sides: Vec<_> = kept.chain(gone.map(|object| (Some(object), None))).collect();
     let truncated = sides.len() > OBJECTS;
     if truncated {
@@ -103,10 +115,20 @@ pub fn objects(before: &[Object], after: &[Object], namespace: &str) -> Manifest
     ManifestDiff { objects, truncated: budget.spent }
 }
 
-type Key<'a> = (&'a str, &'a str, &'a str, &'a str);
+/// Identity, and the how-manieth of it: hooks of several events may share one.
+type Key<'a> = ([&'a str; 4], usize);
 
-fn key<'a>(identity: &'a ObjectRef, namespace: &'a str) -> Key<'a> {
-    (identity.group(), &identity.kind, identity.namespace.as_deref().unwrap_or(namespace), &identity.name)
+fn keyed<'a>(objects: &'a [Object], namespace: &'a str) -> Vec<(Key<'a>, &'a Object)> {
+    let mut seen = HashMap::new();
+    let keyed = objects.iter().map(|object| {
+        let identity = &object.identity;
+        let namespace = identity.namespace.as_deref().unwrap_or(namespace);
+        let identity = [identity.group(), &identity.kind, namespace, &identity.name];
+        let before = seen.entry(identity).or_insert(0);
+        *before += 1;
+        ((identity, *before), object)
+    });
+    keyed.collect()
 }
 
 /// What is left for all objects together.
@@ -224,6 +246,18 @@ mod tests {
             "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {x: 1}}",
         );
         check(&a, &list, &["Unchanged ConfigMap a"]);
+    }
+
+    #[test]
+    fn hooks_may_share_an_identity() {
+        let hook = |x: u8| config_map("a", &format!("{{x: {x}}}"));
+        let check = |before: &[String], after: &[String], expected: &[Change]| {
+            let diff = hooks(before, after, "dev").unwrap();
+            assert_eq!(diff.objects.iter().map(|object| object.change).collect::<Vec<_>>(), expected);
+        };
+        check(&[hook(1), hook(2)], &[hook(1), hook(3)], &[Change::Unchanged, Change::Changed]);
+        check(&[hook(1), hook(2)], &[hook(1)], &[Change::Unchanged, Change::Removed]);
+        check(&[], &[hook(1)], &[Change::Added]);
     }
 
     #[test]

@@ -6,13 +6,15 @@ use api::release::v1::{
     DiffRequest, DiffResponse, ObjectChange, ObjectRef, RevisionPair, diff_response, object_change,
 };
 use crds::{FluxHelmRelease, FluxHelmReleaseSpec};
+use helm_engine::Rendered;
+use helm_release::Hook;
 use kube::core::DeserializeGuard;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tonic::Status;
 
 use super::{Releases, convert, read, status};
-use crate::diff::{self, Change, ManifestDiff};
+use crate::diff::{self, Change, DiffError, ManifestDiff};
 use crate::reconcile::act::{self, ActError, Actor, NewRevision, Operation};
 use crate::reconcile::decide::{Decision, Reason, decide};
 use crate::reconcile::observe::{self, ObserveError, Observed, facts};
@@ -49,7 +51,8 @@ async fn between(
         from => from,
     };
     let from = read::record(releases, &object, from).await?.release;
-    let compared = compare(&from.manifest, &to.manifest, &to.namespace).await?;
+    let before = Side::recorded(&from.manifest, &from.hooks);
+    let compared = compare(before, Side::recorded(&to.manifest, &to.hooks), &to.namespace).await?;
     Ok(DiffResponse {
         from_revision: from.revision,
         to_revision: to.revision,
@@ -100,8 +103,8 @@ async fn wanted(releases: &Releases, request: DiffRequest) -> Result<DiffRespons
         error @ ActError::Apply(_) => Status::unavailable(service_kit::chain(&error)),
         error => Status::failed_precondition(service_kit::chain(&error)),
     })?;
-    let before = from.as_ref().map(|from| from.manifest.clone()).unwrap_or_default();
-    let compared = compare(&before, &rendered.manifest(), &subject.namespace).await?;
+    let before = from.as_ref().map(|from| Side::recorded(&from.manifest, &from.hooks)).unwrap_or_default();
+    let compared = compare(before, Side::rendered(&rendered), &subject.namespace).await?;
     let metadata = &wanted.source.chart.chart().metadata;
     tracing::debug!(object = ?key, "compared");
     Ok(DiffResponse {
@@ -182,37 +185,76 @@ fn told(decision: &Decision, is_suspended: bool) -> (diff_response::Action, Stri
     }
 }
 
-/// Compares on a thread where it may take its time.
-async fn compare(before: &str, after: &str, namespace: &str) -> Result<ManifestDiff, Status> {
-    let (before, after, namespace) = (before.to_owned(), after.to_owned(), namespace.to_owned());
-    let compared = tokio::task::spawn_blocking(move || diff::manifests(&before, &after, &namespace)).await;
-    compared
-        .map_err(|error| Status::internal(error.to_string()))?
-        .map_err(|error| Status::failed_precondition(service_kit::chain(&error)))
+/// What one side consists of.
+#[derive(Default)]
+struct Side {
+    manifest: String,
+    /// Each a manifest.
+    hooks: Vec<String>,
 }
 
-fn response(compared: ManifestDiff) -> DiffResponse {
-    let change = |change: Change| match change {
+impl Side {
+    /// Of a revision's record.
+    fn recorded(manifest: &str, hooks: &[Hook]) -> Self {
+        let hooks = hooks.iter().map(|hook| part(&hook.path, &hook.manifest)).collect();
+        Self { manifest: manifest.to_owned(), hooks }
+    }
+
+    fn rendered(rendered: &Rendered) -> Self {
+        let hooks = rendered.hooks.iter().map(|hook| part(&hook.path, &hook.manifest)).collect();
+        Self { manifest: rendered.manifest(), hooks }
+    }
+}
+
+/// A part of a manifest, as Helm writes one.
+fn part(path: &str, text: &str) -> String {
+    format!("---\n# Source: {path}\n{text}\n")
+}
+
+/// How the objects differ, and how the hooks do.
+struct Compared {
+    objects: ManifestDiff,
+    hooks: ManifestDiff,
+}
+
+/// Compares on a thread where it may take its time.
+async fn compare(before: Side, after: Side, namespace: &str) -> Result<Compared, Status> {
+    let namespace = namespace.to_owned();
+    let compared = tokio::task::spawn_blocking(move || {
+        let objects = diff::manifests(&before.manifest, &after.manifest, &namespace)?;
+        Ok(Compared { objects, hooks: diff::hooks(&before.hooks, &after.hooks, &namespace)? })
+    });
+    let compared: Result<_, DiffError> =
+        compared.await.map_err(|error| Status::internal(error.to_string()))?;
+    compared.map_err(|error| Status::failed_precondition(service_kit::chain(&error)))
+}
+
+fn response(compared: Compared) -> DiffResponse {
+    let Compared { objects, hooks } = compared;
+    let truncated = objects.truncated || hooks.truncated;
+    let hooks = hooks.objects.into_iter().map(|hook| ObjectChange { hook: true, ..change(hook) });
+    let objects = objects.objects.into_iter().map(change).chain(hooks).collect();
+    DiffResponse { objects, truncated, ..DiffResponse::default() }
+}
+
+fn change(object: diff::ObjectChange) -> ObjectChange {
+    let change = match object.change {
         Change::Added => object_change::Change::Added,
         Change::Removed => object_change::Change::Removed,
         Change::Changed => object_change::Change::Changed,
         Change::Unchanged => object_change::Change::Unchanged,
     };
-    let object = |object: diff::ObjectChange| ObjectChange {
+    ObjectChange {
         object: Some(ObjectRef {
             api_version: object.identity.api_version,
             kind: object.identity.kind,
             namespace: object.identity.namespace.unwrap_or_default(),
             name: object.identity.name,
         }),
-        change: change(object.change).into(),
+        change: change.into(),
         diff: object.text,
         fields: object.fields,
         truncated: object.truncated,
-    };
-    DiffResponse {
-        objects: compared.objects.into_iter().map(object).collect(),
-        truncated: compared.truncated,
-        ..DiffResponse::default()
+        hook: false,
     }
 }

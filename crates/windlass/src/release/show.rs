@@ -158,7 +158,8 @@ pub(super) fn diff(answer: &DiffResponse) -> String {
             Change::Changed => "changed",
             Change::Unchanged | Change::Unspecified => continue,
         };
-        text.push_str(&format!("{} {what}\n{}\n", identity(object), object.diff));
+        let hook = if object.hook { "hook " } else { "" };
+        text.push_str(&format!("{hook}{} {what}\n{}\n", identity(object), object.diff));
     }
     text
 }
