@@ -1,5 +1,7 @@
 //! Arguments, and how the parts are wired together.
 
+use std::convert::Infallible;
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,8 +66,8 @@ pub struct Args {
     identity: Option<String>,
 
     /// URL at which the other replicas reach this one's gRPC server. Without it, what persons ask of a release has to be asked of the replica
-    /// that works on it.
-    #[arg(long, env = "WINDLASS_PEER_URL")]
+    /// that works on it. An IPv6 address may do without its brackets, as Kubernetes tells a pod's.
+    #[arg(long, env = "WINDLASS_PEER_URL", value_parser = bracketed)]
     peer_url: Option<String>,
 
     /// Take the finalizer off every FluxHelmRelease, purge nothing, and exit: what the chart does before an uninstall.
@@ -202,6 +204,18 @@ impl Service for Args {
     }
 }
 
+/// A URL whose host is a bare IPv6 address, with the brackets that belong around it; any other as it is.
+#[expect(clippy::unnecessary_wraps, reason = "a value parser may fail")]
+fn bracketed(url: &str) -> Result<String, Infallible> {
+    let parts = url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once(':')?)));
+    Ok(match parts {
+        Some((scheme, (host, port))) if host.parse::<Ipv6Addr>().is_ok() => {
+            format!("{scheme}://[{host}]:{port}")
+        }
+        _ => url.to_owned(),
+    })
+}
+
 fn available_cores() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
 }
@@ -211,6 +225,16 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
+
+    #[test]
+    fn a_bare_ipv6_address_gets_its_brackets() {
+        let check = |url: &str, expected: &str| assert_eq!(bracketed(url).unwrap(), expected);
+        check("http://fd00::a:1:9090", "http://[fd00::a:1]:9090");
+        check("http://[fd00::a:1]:9090", "http://[fd00::a:1]:9090");
+        check("https://10.0.0.1:9090", "https://10.0.0.1:9090");
+        check("http://pod.example:9090", "http://pod.example:9090");
+        check("9090", "9090");
+    }
 
     #[test]
     fn all_faults_are_told_at_once() {
