@@ -4,6 +4,7 @@
 //! release's records, its workloads, the end of what it waits for, a person (gRPC), and time. Each wake-up only names the object; what is done
 //! follows from what is there then.
 
+mod gathered;
 mod watches;
 
 use std::collections::BTreeSet;

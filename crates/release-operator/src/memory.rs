@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::backoff::Backoff;
 use crate::context::Key;
+use crate::reconcile::report::Report;
 use crate::record::Inputs;
 use crate::released::Released;
 
@@ -17,6 +18,9 @@ use crate::released::Released;
 const ROLLOUT: Duration = Duration::from_secs(30 * 60);
 /// Traces remembered for each object: those of its content and of its chart, and the ones before.
 const FOLLOWED: usize = 4;
+
+/// Workloads of one release whose versions are remembered; of more than these some wake a look for nothing.
+const SEEN: usize = 256;
 
 /// What a person asked for by an RPC.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +57,10 @@ struct Remembered {
     applies_again: bool,
     /// Objects that were ready then, and of which nothing tells when they change.
     at_rest: Option<(Instant, Vec<ObjectRef>)>,
+    /// The newest version of each workload that a look has seen, by its UID.
+    seen: Vec<(String, u64)>,
+    /// What a look at a generation came to that is told together with the next one.
+    untold: Option<(i64, Box<Report>)>,
     released: Option<Arc<Released>>,
     status: Option<(u64, FluxHelmReleaseStatus)>,
     asked: Vec<(Ask, oneshot::Sender<()>)>,
@@ -230,6 +238,34 @@ impl Memory {
         })
     }
 
+    /// Notes that a look knows what a workload is at this version: it applied it, or read it.
+    pub fn sees(&self, key: &Key, uid: &str, version: u64) {
+        self.with(key, |known| match known.seen.iter_mut().find(|(seen, _)| seen == uid) {
+            Some((_, newest)) => *newest = version.max(*newest),
+            None => {
+                if known.seen.len() >= SEEN {
+                    known.seen.clear();
+                }
+                known.seen.push((uid.to_owned(), version));
+            }
+        });
+    }
+
+    /// Whether a look knows the workload at this version or a later one.
+    pub fn has_seen(&self, key: &Key, uid: &str, version: u64) -> bool {
+        self.with(key, |known| known.seen.iter().any(|(seen, newest)| seen == uid && *newest >= version))
+    }
+
+    /// Keeps what a look at a generation of the object came to, for the next look to tell.
+    pub fn keeps(&self, key: &Key, generation: i64, report: Report) {
+        self.with(key, |known| known.untold = Some((generation, Box::new(report))));
+    }
+
+    /// Takes what is untold.
+    pub fn take_untold(&self, key: &Key) -> Option<(i64, Report)> {
+        self.with(key, |known| known.untold.take()).map(|(generation, report)| (generation, *report))
+    }
+
     /// What is known of the newest revision.
     pub fn released(&self, key: &Key) -> Option<Arc<Released>> {
         self.with(key, |known| known.released.clone())
@@ -313,6 +349,18 @@ mod tests {
         check(Duration::ZERO, &[]);
         drop(memory.ask(&key, Ask::Look));
         check(Duration::MAX, &[]);
+    }
+
+    #[test]
+    fn a_workload_is_seen_until_it_has_a_newer_version() {
+        let memory = Memory::default();
+        let key = ("dev".to_owned(), "web".to_owned());
+        memory.sees(&key, "a", 7);
+        memory.sees(&key, "a", 5);
+        let seen = |uid: &str, version| memory.has_seen(&key, uid, version);
+        assert_eq!((seen("a", 6), seen("a", 7), seen("a", 8), seen("b", 1)), (true, true, false, false));
+        (0..SEEN as u64).for_each(|uid| memory.sees(&key, &format!("w{uid}"), 1));
+        assert_eq!((seen("a", 7), seen("w0", 1), seen("w255", 1)), (false, false, true));
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod values;
 mod delete;
 mod drift;
 mod steps;
+mod tell;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,9 +33,10 @@ use crate::source::Cause;
 
 use decide::decide;
 use observe::{ObserveError, facts, observe};
-use report::{Report, Verdict};
+use report::{PROGRESSING, Report, Verdict};
 pub(crate) use steps::own_reference;
 use steps::{Look, Step};
+use tell::Telling;
 use validate::{ChartRef, Identity, InvalidObject, Object, Subject};
 
 /// How long an object waits for git-syncer to finish the git revision that it comes from. Then its chart is taken as it is: the
@@ -81,8 +83,9 @@ pub async fn reconcile(object: Arc<Object>, context: Arc<Context>) -> Option<Dur
             return (None, false);
         }
         trace_readiness(&context, &key, &report, cause);
-        let told = if next == Next::Gone { true } else { tell(&object, &context, &identity, &report).await };
-        (wait(&context, &key, if told { next } else { Next::Retry }), true)
+        let told = Telling { object: &object, context: &context, identity: &identity };
+        let next = told.tell(report, next, asked.is_empty()).await;
+        (wait(&context, &key, next), true)
     };
     let (wait, is_done) = look.instrument(span).await;
     // Those who asked are told; when nothing came of it, by the end of their receivers.
@@ -100,7 +103,7 @@ fn trace_readiness(context: &Context, key: &Key, report: &Report, cause: Option<
     }
     let tell = |span: tracing::Span| span.in_scope(|| tracing::info!("the release is ready"));
     match report.ready().map(|ready| (ready.holds, ready.reason)) {
-        Some((Some(false), "Progressing")) => {
+        Some((Some(false), PROGRESSING)) => {
             if let Some(traceparent) = cause {
                 context.memory.rolls_out(key, traceparent);
             }
@@ -288,30 +291,6 @@ fn unobserved(error: ObserveError, context: &Context, subject: &Subject) -> (Rep
         _ => Report::stalled(ready),
     };
     (report, next)
-}
-
-/// Writes the status if it says something new, and publishes what is worth an Event. False when the status could not be written.
-async fn tell(object: &Object, context: &Context, identity: &Identity, report: &Report) -> bool {
-    let key = identity.key();
-    let before = known_status(object, context, &key);
-    let generation = object.meta().generation.unwrap_or(0);
-    let after = report::status(&before, report, &identity.uid, generation, jiff::Timestamp::now());
-    if after == before {
-        return true;
-    }
-    let write = context.cluster.set_status(identity, &after);
-    match write.instrument(tracing::info_span!("report")).await {
-        Ok(Some(version)) => context.memory.status_is(&key, version, after),
-        Ok(None) => {}
-        Err(error) => {
-            tracing::warn!("the status cannot be written: {}", service_kit::chain(&error));
-            return false;
-        }
-    }
-    for notice in report::notices(&before, report) {
-        context.cluster.publish(identity, notice.warning, notice.reason, notice.note).await;
-    }
-    true
 }
 
 /// How often a release is looked at although nothing happened: a chart of a repository as often as it is to be looked for.

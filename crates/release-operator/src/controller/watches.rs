@@ -2,6 +2,7 @@
 //! instead.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt as _, future, stream};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -11,10 +12,15 @@ use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client};
 use service_kit::Readiness;
 
+use super::gathered::gathered;
 use super::{Wake, wakes};
 use crate::catalog::ValuesObject;
 use crate::context::{Context, Key};
 use crate::names::{MANAGED_BY, RELEASE_NAME, RELEASE_NAMESPACE};
+use crate::reconcile::act::version_of;
+
+/// How long a look waits for more changes of a workload: a controller that deals with one writes several times.
+const GATHER: Duration = Duration::from_millis(100);
 
 /// All Secrets: release records go into the index and wake the object whose release it is, when somebody else wrote them; others wake
 /// those that take values from them.
@@ -90,7 +96,7 @@ pub(super) fn config_maps(client: &Client, context: Arc<Context>) -> impl Stream
         })
 }
 
-/// The objects whose releases own a workload that changed.
+/// The objects whose releases own a workload that changed since a look has seen it.
 pub(super) fn workloads<K>(client: &Client, context: Arc<Context>) -> impl Stream<Item = Wake> + use<K>
 where
     K: Resource<DynamicType = ()>
@@ -103,11 +109,18 @@ where
 {
     let api: Api<PartialObjectMeta<K>> = Api::all(client.clone());
     let config = watcher::Config::default().labels(&format!("{}={}", MANAGED_BY.0, MANAGED_BY.1));
-    watcher(api, config)
+    let wakes = watcher(api, config)
         .default_backoff()
         .touched_objects()
         .filter_map(|event| future::ready(logged(&K::plural(&()), event)))
-        .flat_map(move |workload| wakes(owner(&workload.metadata, &context).into_iter().collect()))
+        .flat_map(move |workload| {
+            let is_news = |key: &Key| {
+                version_of(&workload.metadata)
+                    .is_none_or(|(uid, version)| !context.memory.has_seen(key, uid, version))
+            };
+            wakes(owner(&workload.metadata, &context).filter(is_news).into_iter().collect())
+        });
+    gathered(wakes, GATHER)
 }
 
 /// The kinds of the cluster: they wake nobody, but are read again only after a change.

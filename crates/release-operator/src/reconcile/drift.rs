@@ -14,7 +14,7 @@ use kube_apply::{ApplyError, ApplyOptions};
 use super::Next;
 use super::act::{self, AT_ONCE, ActError, Actor};
 use super::health::{self, HealthError, Look};
-use super::report::Verdict;
+use super::report::{PROGRESSING, Verdict};
 use super::validate::{Drift, Subject};
 use crate::names::HELM_MANAGER;
 use crate::objects::{Object, in_namespace_of, owned, parse};
@@ -73,6 +73,7 @@ async fn looks(actor: &Actor<'_>, released: &Released) -> Result<Vec<Look>, Heal
     let memory = &actor.context.memory;
     let at_rest = memory.at_rest(&actor.key, actor.context.settings.resync / 2);
     let looks = health::health(&actor.applier, released, &at_rest).await?;
+    looks.iter().filter_map(|look| look.live.as_ref()).for_each(|live| act::sees(actor, live));
     if at_rest.is_empty() {
         memory.rest(&actor.key, health::at_rest(&looks));
     }
@@ -87,7 +88,7 @@ async fn looked(
 ) -> Result<Health, HealthError> {
     let ready = health::told(&looks, released);
     let next = match ready.reason {
-        "Progressing" => Next::After(AWAIT_READY),
+        PROGRESSING => Next::After(AWAIT_READY),
         _ => Next::Resync,
     };
     let drift = &subject.options.drift;

@@ -5,7 +5,7 @@ use kube::api::DynamicObject;
 use kube_apply::{Applier, ApplyError, ObjectRef, Readiness, has_readiness, readiness};
 
 use super::act::AT_ONCE;
-use super::report::Verdict;
+use super::report::{PROGRESSING, Verdict};
 use crate::objects::{ManifestFault, Object, parse};
 use crate::released::Released;
 
@@ -155,7 +155,7 @@ fn verdict(summary: &Summary, chart: &str, revision: u32) -> Verdict {
     match (failed.is_empty(), progressing.is_empty()) {
         (false, _) => Verdict::new(Some(false), "WorkloadFailed", format!("{deployed}, but {failed}")),
         (true, false) => {
-            Verdict::new(Some(false), "Progressing", format!("{deployed}; waiting for {progressing}"))
+            Verdict::new(Some(false), PROGRESSING, format!("{deployed}; waiting for {progressing}"))
         }
         (true, true) => Verdict::new(Some(true), "ReleaseReady", format!("{deployed} and ready")),
     }

@@ -1,11 +1,14 @@
 //! Step 5: what a person and a program are told. The status is computed purely; it is written only when it says something new.
 
 mod history;
+mod notices;
 
 use std::sync::Arc;
 
 use crds::{FluxHelmReleaseStatus, LastAttempt};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+pub use notices::{Notice, notices};
 
 use crate::cluster::shortened;
 use crate::record::Inputs;
@@ -14,6 +17,8 @@ use crate::released::Released;
 
 /// The API server's limit on a condition's message is 32 KiB; half of that keeps an object with all conditions small.
 const MESSAGE: usize = 16 * 1024;
+/// The reason of a release that is on its way.
+pub const PROGRESSING: &str = "Progressing";
 
 /// One condition: whether, one word why, and a sentence a person can act on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +135,27 @@ impl Report {
         Self { conditions, observed: true, ..Self::default() }
     }
 
+    /// Whether it tells of a revision that was made and whose workloads are on their way.
+    pub fn is_of_a_moment(&self) -> bool {
+        let made = matches!(self.done, Some(Done::Installed | Done::Upgraded | Done::RolledBack));
+        made && self.ready().is_some_and(|ready| ready.holds == Some(false) && ready.reason == PROGRESSING)
+    }
+
+    /// With what a later look at the same generation came to.
+    #[must_use]
+    pub fn followed_by(mut self, later: Self) -> Self {
+        self.conditions.extend(later.conditions);
+        Self {
+            conditions: self.conditions,
+            released: later.released.or(self.released),
+            records: later.records.or(self.records),
+            deployed_from: later.deployed_from.or(self.deployed_from),
+            attempt: later.attempt.or(self.attempt),
+            done: later.done.or(self.done),
+            observed: later.observed || self.observed,
+        }
+    }
+
     /// With one more condition.
     #[must_use]
     pub fn with(mut self, kind: Kind, verdict: Option<Verdict>) -> Self {
@@ -145,17 +171,6 @@ impl Report {
     fn told(&self, kind: Kind) -> Option<&Verdict> {
         self.conditions.iter().rev().find(|(told, _)| *told == kind).and_then(|(_, verdict)| verdict.as_ref())
     }
-}
-
-/// A Kubernetes Event to publish.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Notice {
-    /// Whether it is a warning.
-    pub warning: bool,
-    /// One word.
-    pub reason: &'static str,
-    /// A sentence.
-    pub note: String,
 }
 
 /// The status after a look. Equal to `before` when nothing new is to be said.
@@ -208,59 +223,6 @@ fn stated(text: &str) -> Option<String> {
     Some(text.to_owned()).filter(|text| !text.is_empty())
 }
 
-/// The Events that the look deserves: what was done, and a fault, a readiness, a drift or a test result that was not told before.
-pub fn notices(before: &FluxHelmReleaseStatus, report: &Report) -> Vec<Notice> {
-    let mut notices = Vec::new();
-    if let Some(done) = report.done {
-        notices.extend(deed(done, report.released.as_deref()));
-    }
-    let is_new = |kind: Kind, verdict: &Verdict| {
-        let old = before.conditions.iter().find(|condition| condition.type_ == kind.name());
-        let same = old.is_some_and(|old| old.status == text(verdict.holds) && old.reason == verdict.reason);
-        // Of what is well one Event is enough.
-        let is_well = (kind == Kind::DriftDetected) != (verdict.holds == Some(true));
-        !(same && (is_well || old.is_some_and(|old| old.message == verdict.message)))
-    };
-    let mut tell = |verdict: &Verdict, warning| {
-        let Verdict { reason, message, .. } = verdict;
-        let is_told = notices.iter().any(|told: &Notice| told.note == *message);
-        if !is_told {
-            notices.push(Notice { warning, reason, note: message.clone() });
-        }
-    };
-    for kind in [Kind::Remediated, Kind::TestSuccess, Kind::DriftDetected] {
-        if let Some(verdict) = report.told(kind).filter(|verdict| is_new(kind, verdict)) {
-            tell(verdict, (kind == Kind::DriftDetected) == (verdict.holds == Some(true)));
-        }
-    }
-    if let Some(ready) =
-        report.ready().filter(|ready| is_new(Kind::Ready, ready) && ready.reason != "Progressing")
-    {
-        tell(ready, ready.holds != Some(true));
-    }
-    notices
-}
-
-fn deed(done: Done, released: Option<&Released>) -> Option<Notice> {
-    let (reason, what) = match done {
-        Done::Installed => ("Installed", "installed"),
-        Done::Upgraded => ("Upgraded", "upgraded"),
-        Done::RolledBack => ("RolledBack", "rolled back"),
-        Done::Uninstalled => {
-            let note = "the failed release was uninstalled, with its history".to_owned();
-            return Some(Notice { warning: true, reason: "Uninstalled", note });
-        }
-    };
-    let Released { chart_label, revision, name, rolls_back_to, .. } = released?;
-    let note = match done {
-        Done::RolledBack => format!(
-            "{what} release {name} to revision {rolls_back_to} ({chart_label}), as revision {revision}"
-        ),
-        _ => format!("{what} {chart_label} as revision {revision} of release {name}"),
-    };
-    Some(Notice { warning: false, reason, note })
-}
-
 fn set_condition(
     conditions: &mut Vec<Condition>,
     kind: &str,
@@ -303,10 +265,7 @@ fn text(holds: Option<bool>) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use helm_release::{Release, ReleaseName, Status};
-
     use super::*;
-    use crate::store::Stored;
 
     fn report(holds: bool, reason: &'static str, message: &str) -> Report {
         Report::settled(Verdict::new(Some(holds), reason, message))
@@ -359,39 +318,25 @@ mod tests {
     }
 
     #[test]
-    fn events_tell_what_is_new() {
-        let mut release = Release::new(ReleaseName::new("web").unwrap(), "dev", 2);
-        release.info.status = Status::Deployed;
-        let released = Arc::new(Released::from(&Stored::new(release)));
-        let upgraded = Report {
-            released: Some(released),
-            done: Some(Done::Upgraded),
-            ..report(false, "Progressing", "0 of 1")
-        };
-        let none = FluxHelmReleaseStatus::default();
-        let reasons = |before: &FluxHelmReleaseStatus, report: &Report| -> Vec<_> {
-            notices(before, report).into_iter().map(|notice| (notice.reason, notice.warning)).collect()
-        };
-        assert_eq!(reasons(&none, &upgraded), [("Upgraded", false)]);
-        let before = status_of(&none, &upgraded, 1, 0);
-        assert_eq!(before.release_revision, Some(2));
-        let ready = report(true, "ReleaseReady", "all there");
-        assert_eq!(reasons(&before, &ready), [("ReleaseReady", false)]);
-        assert_eq!(reasons(&status_of(&before, &ready, 1, 0), &ready), []);
-        let failed = report(false, "UpgradeFailed", "no");
-        assert_eq!(reasons(&before, &failed), [("UpgradeFailed", true)]);
-        assert_eq!(reasons(&status_of(&before, &failed, 1, 0), &failed), []);
-        assert_eq!(
-            reasons(&status_of(&before, &failed, 1, 0), &report(false, "UpgradeFailed", "still no")),
-            [("UpgradeFailed", true)]
-        );
-        let drift = |text: &str| {
-            ready.clone().with(Kind::DriftDetected, Some(Verdict::new(Some(true), "Drifted", text)))
-        };
-        let after = status_of(&before, &drift("a"), 1, 0);
-        assert_eq!(reasons(&before, &drift("a")), [("Drifted", true), ("ReleaseReady", false)]);
-        assert_eq!(reasons(&after, &drift("a")), []);
-        assert_eq!(reasons(&after, &drift("b")), [("Drifted", true)]);
+    fn what_was_kept_is_told_with_what_follows() {
+        let inputs = Inputs { chart_digest: "sha256:a".into(), ..Inputs::default() };
+        let made = Report { done: Some(Done::Installed), observed: true, ..Report::default() };
+        let moving = Report::reconciling(Verdict::new(Some(false), PROGRESSING, "0 of 1"));
+        let kept = Report {
+            conditions: moving.conditions,
+            attempt: Some(Attempt { inputs, failures: 0 }),
+            ..made.clone()
+        }
+        .with(Kind::TestSuccess, None);
+        assert!(kept.is_of_a_moment() && !made.is_of_a_moment());
+        let ready = Report::settled(Verdict::new(Some(true), "ReleaseReady", "all there"));
+        assert!(!Report { done: Some(Done::Installed), ..ready.clone() }.is_of_a_moment());
+        let told = kept.followed_by(ready);
+        assert_eq!((told.done, told.attempt.is_some()), (Some(Done::Installed), true));
+        let status = status_of(&FluxHelmReleaseStatus::default(), &told, 1, 1);
+        let shown: Vec<_> =
+            status.conditions.iter().map(|shown| (shown.type_.as_str(), shown.reason.as_str())).collect();
+        assert_eq!(shown, [("Ready", "ReleaseReady")]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use kube_apply::ObjectRef;
 use super::act::{self, ActError, Actor, NewRevision, Operation, Progress, Purged, Waiting};
 use super::decide::{Decision, Reason};
 use super::observe::{Observed, attempts};
-use super::report::{Attempt, Done, Kind, Report, Verdict};
+use super::report::{Attempt, Done, Kind, PROGRESSING, Report, Verdict};
 use super::validate::{self, Object, Subject};
 use super::{Next, dependencies, health};
 use crate::context::{Context, Key};
@@ -246,7 +246,7 @@ impl<'a> Look<'a> {
             "{} is being brought to revision {}: {}",
             released.chart_label, released.revision, waiting.message
         );
-        let ready = Verdict::new(Some(false), "Progressing", message);
+        let ready = Verdict::new(Some(false), PROGRESSING, message);
         let report = Report { released: Some(released), ..Report::reconciling(ready) };
         self.watch(&waiting);
         Step::end(Report { observed: true, ..report }, again(&waiting))
@@ -273,7 +273,7 @@ impl<'a> Look<'a> {
         let actor = Actor::new(self.context, &self.subject);
         match act::purge(&actor).await {
             Ok(Purged::Waiting(waiting)) => {
-                let ready = Verdict::new(Some(false), "Progressing", waiting.message.clone());
+                let ready = Verdict::new(Some(false), PROGRESSING, waiting.message.clone());
                 self.watch(&waiting);
                 Step::end(Report::reconciling(ready), again(&waiting))
             }
@@ -327,7 +327,7 @@ impl<'a> Look<'a> {
             }
             Ok(Some(waiting)) => {
                 let verdict = Verdict::new(None, "Testing", waiting.message.clone());
-                let ready = Verdict::new(Some(false), "Progressing", waiting.message.clone());
+                let ready = Verdict::new(Some(false), PROGRESSING, waiting.message.clone());
                 self.watch(&waiting);
                 let report = self.report(Report::reconciling(ready), records, Some(released), true);
                 let report = report.with(Kind::TestSuccess, Some(verdict));

@@ -12,7 +12,7 @@ use crate::objects::parse;
 use crate::reconcile::act::{self, ActError, Actor};
 use crate::reconcile::decide::{FOREIGN_OPERATION, retry_delay};
 use crate::reconcile::observe::{self, Observed};
-use crate::reconcile::report::{Attempt, Kind, Report, Verdict};
+use crate::reconcile::report::{Attempt, Kind, PROGRESSING, Report, Verdict};
 use crate::reconcile::{Next, drift, resync};
 use crate::records::Records;
 use crate::released::Released;
@@ -39,9 +39,12 @@ impl Look<'_> {
         {
             ready = Verdict { holds: Some(false), ..failed.clone() };
         }
+        if let Some(trouble) = wanted.as_ref().and_then(|wanted| wanted.source.trouble.as_deref()) {
+            ready = Verdict::new(ready.holds, ready.reason, format!("{}; {trouble}", ready.message));
+        }
         let report = match (ready.holds, ready.reason) {
             (Some(true), _) => Report::settled(ready),
-            (_, "Progressing" | "ReadinessUnknown" | "DriftNotCorrected") => {
+            (_, PROGRESSING | "ReadinessUnknown" | "DriftNotCorrected") => {
                 Report { observed: true, ..Report::reconciling(ready) }
             }
             _ => Report::stalled(ready),

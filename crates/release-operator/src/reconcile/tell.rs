@@ -1,0 +1,81 @@
+//! Telling what a look came to: the status, if it says something new, and Events.
+
+use std::time::Duration;
+
+use kube::core::Resource as _;
+use tracing::Instrument as _;
+
+use super::report::{self, Report};
+use super::validate::{Identity, Object};
+use super::{Next, known_status};
+use crate::context::Context;
+
+/// How long it is not told that a revision was made, while its workloads are on their way: most are there by then, and one status tells
+/// both. A person who asked is told at once.
+const MOMENT: Duration = Duration::from_secs(1);
+
+/// To whom it is told.
+pub(super) struct Telling<'a> {
+    pub(super) object: &'a Object,
+    pub(super) context: &'a Context,
+    pub(super) identity: &'a Identity,
+}
+
+impl Telling<'_> {
+    /// Tells what a look came to, with what was kept of the one before; or keeps it for the next one, when it `may_be_kept`. When the
+    /// object is looked at again.
+    pub(super) async fn tell(&self, report: Report, next: Next, may_be_kept: bool) -> Next {
+        let (key, memory) = (self.identity.key(), &self.context.memory);
+        if next == Next::Gone {
+            return next;
+        }
+        let generation = self.object.meta().generation.unwrap_or(0);
+        let report = match memory.take_untold(&key) {
+            Some((of, untold)) if of == generation && report.done.is_none() => untold.followed_by(report),
+            // Two revisions are two Events, and what was dealt with is not what is asked for by now.
+            Some((of, untold)) => {
+                if !self.write(&untold, of).await {
+                    memory.keeps(&key, of, untold);
+                    return Next::Retry;
+                }
+                report
+            }
+            None => report,
+        };
+        match next {
+            Next::After(delay) if may_be_kept && report.is_of_a_moment() => {
+                memory.keeps(&key, generation, report);
+                Next::After(delay.min(MOMENT))
+            }
+            _ if self.write(&report, generation).await => next,
+            _ => {
+                memory.keeps(&key, generation, report);
+                Next::Retry
+            }
+        }
+    }
+
+    /// Writes the status if it says something new, and publishes what is worth an Event. False when the status could not be written.
+    async fn write(&self, report: &Report, generation: i64) -> bool {
+        let Self { object, context, identity } = *self;
+        let key = identity.key();
+        let before = known_status(object, context, &key);
+        let after = report::status(&before, report, &identity.uid, generation, jiff::Timestamp::now());
+        if after == before {
+            return true;
+        }
+        let write = context.cluster.set_status(identity, &after);
+        match write.instrument(tracing::info_span!("report")).await {
+            Ok(Some(version)) => context.memory.status_is(&key, version, after),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!("the status cannot be written: {}", service_kit::chain(&error));
+                return false;
+            }
+        }
+        for notice in report::notices(&before, report, &identity.uid) {
+            context.cluster.publish(identity, notice.warning, notice.reason, notice.note).await;
+        }
+        true
+    }
+}
