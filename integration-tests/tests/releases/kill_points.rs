@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, ensure};
-use integration_tests::Service;
 
 use crate::setup::{SOON, Setup, release};
 

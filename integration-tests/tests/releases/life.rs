@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
-use integration_tests::{Service, eventually};
+use integration_tests::eventually;
 use serde_json::Value;
 
 use crate::setup::{SOON, Setup, namespace, release};

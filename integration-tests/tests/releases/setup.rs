@@ -1,6 +1,5 @@
 //! A cluster with a config repository that holds charts, git-syncer and release-operator.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
