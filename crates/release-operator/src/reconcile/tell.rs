@@ -30,6 +30,8 @@ impl Telling<'_> {
             return next;
         }
         let generation = self.object.meta().generation.unwrap_or(0);
+        // One moment, not one after the other.
+        let may_be_kept = may_be_kept && report.is_of_a_moment();
         let report = match memory.take_untold(&key) {
             Some((of, untold)) if of == generation && report.done.is_none() => untold.followed_by(report),
             // Two revisions are two Events, and what was dealt with is not what is asked for by now.
@@ -43,7 +45,7 @@ impl Telling<'_> {
             None => report,
         };
         match next {
-            Next::After(delay) if may_be_kept && report.is_of_a_moment() => {
+            Next::After(delay) if may_be_kept => {
                 memory.keeps(&key, generation, report);
                 Next::After(delay.min(MOMENT))
             }
