@@ -59,8 +59,8 @@ struct Remembered {
     at_rest: Option<(Instant, Vec<ObjectRef>)>,
     /// The newest version of each workload that a look has seen, by its UID.
     seen: Vec<(String, u64)>,
-    /// What a look at a generation came to that is told together with the next one.
-    untold: Option<(i64, Box<Report>)>,
+    /// What a look at the object of that UID and generation came to, which is told together with the next one.
+    untold: Option<(String, i64, Box<Report>)>,
     released: Option<Arc<Released>>,
     status: Option<(u64, FluxHelmReleaseStatus)>,
     asked: Vec<(Ask, oneshot::Sender<()>)>,
@@ -257,13 +257,14 @@ impl Memory {
     }
 
     /// Keeps what a look at a generation of the object came to, for the next look to tell.
-    pub fn keeps(&self, key: &Key, generation: i64, report: Report) {
-        self.with(key, |known| known.untold = Some((generation, Box::new(report))));
+    pub fn keeps(&self, key: &Key, uid: &str, generation: i64, report: Report) {
+        self.with(key, |known| known.untold = Some((uid.to_owned(), generation, Box::new(report))));
     }
 
-    /// Takes what is untold.
-    pub fn take_untold(&self, key: &Key) -> Option<(i64, Report)> {
-        self.with(key, |known| known.untold.take()).map(|(generation, report)| (generation, *report))
+    /// Takes what is untold, and of which generation. What was said of an earlier object of the name is dropped.
+    pub fn take_untold(&self, key: &Key, uid: &str) -> Option<(i64, Report)> {
+        let (of, generation, report) = self.with(key, |known| known.untold.take())?;
+        (of == uid).then(|| (generation, *report))
     }
 
     /// What is known of the newest revision.
@@ -361,6 +362,17 @@ mod tests {
         assert_eq!((seen("a", 6), seen("a", 7), seen("a", 8), seen("b", 1)), (true, true, false, false));
         (0..SEEN as u64).for_each(|uid| memory.sees(&key, &format!("w{uid}"), 1));
         assert_eq!((seen("a", 7), seen("w0", 1), seen("w255", 1)), (false, false, true));
+    }
+
+    #[test]
+    fn what_is_untold_is_told_of_the_same_object() {
+        let memory = Memory::default();
+        let key = ("dev".to_owned(), "web".to_owned());
+        memory.keeps(&key, "a", 3, Report::default());
+        assert_eq!(memory.take_untold(&key, "a").map(|(generation, _)| generation), Some(3));
+        assert!(memory.take_untold(&key, "a").is_none());
+        memory.keeps(&key, "a", 3, Report::default());
+        assert!(memory.take_untold(&key, "b").is_none() && memory.take_untold(&key, "a").is_none());
     }
 
     #[test]

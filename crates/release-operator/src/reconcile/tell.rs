@@ -25,19 +25,19 @@ impl Telling<'_> {
     /// Tells what a look came to, with what was kept of the one before; or keeps it for the next one, when it `may_be_kept`. When the
     /// object is looked at again.
     pub(super) async fn tell(&self, report: Report, next: Next, may_be_kept: bool) -> Next {
-        let (key, memory) = (self.identity.key(), &self.context.memory);
+        let (key, uid, memory) = (self.identity.key(), &self.identity.uid, &self.context.memory);
         if next == Next::Gone {
             return next;
         }
         let generation = self.object.meta().generation.unwrap_or(0);
         // One moment, not one after the other.
         let may_be_kept = may_be_kept && report.is_of_a_moment();
-        let report = match memory.take_untold(&key) {
+        let report = match memory.take_untold(&key, uid) {
             Some((of, untold)) if of == generation && report.done.is_none() => untold.followed_by(report),
             // Two revisions are two Events, and what was dealt with is not what is asked for by now.
             Some((of, untold)) => {
                 if !self.write(&untold, of).await {
-                    memory.keeps(&key, of, untold);
+                    memory.keeps(&key, uid, of, untold);
                     return Next::Retry;
                 }
                 report
@@ -46,12 +46,12 @@ impl Telling<'_> {
         };
         match next {
             Next::After(delay) if may_be_kept => {
-                memory.keeps(&key, generation, report);
+                memory.keeps(&key, uid, generation, report);
                 Next::After(delay.min(MOMENT))
             }
             _ if self.write(&report, generation).await => next,
             _ => {
-                memory.keeps(&key, generation, report);
+                memory.keeps(&key, uid, generation, report);
                 Next::Retry
             }
         }
