@@ -154,8 +154,10 @@ async fn stages(
         }
         None => None,
     };
+    // What waits is given up when something else is asked for; what was cut off at any other line is completed.
     if actor.wait {
         if let Some(waiting) = readiness(actor, stored).await? {
+            actor.context.memory.waits(&actor.key, stored.release.revision);
             return Ok(Some(waiting));
         }
         // They have come further since.
@@ -164,9 +166,12 @@ async fn stages(
     if actor.hooks
         && let Some(waiting) = hooks::run(actor, stored, &post).await?
     {
+        actor.context.memory.waits(&actor.key, stored.release.revision);
         return Ok(Some(waiting));
     }
     service_kit::failpoint!("release.after-post-hooks");
+    // What it waited for has come.
+    actor.context.memory.ended(&actor.key);
     end(actor, stored, operation, before).instrument(tracing::info_span!("record")).await?;
     service_kit::failpoint!("release.after-deployed");
     Ok(None)
@@ -191,7 +196,6 @@ async fn apply_all(
     let left = left_over(earlier.into_iter().map(|earlier| earlier.objects).collect(), &present);
     objects::delete(actor, left).instrument(tracing::info_span!("prune")).await?;
     service_kit::failpoint!("release.after-prune");
-    actor.context.memory.waits(&actor.key, stored.release.revision);
     actor.context.memory.drift_checked(&actor.key);
     actor.context.memory.rest(&actor.key, health::at_rest(&looks));
     Ok((before, Some(looks).filter(|looks| looks.iter().all(Look::is_lasting))))
@@ -245,9 +249,7 @@ async fn end(
     };
     stored.release.set_status(Status::Deployed, description);
     crate::record::hold(&mut stored.release, "");
-    store.update(stored, jiff::Timestamp::now()).await?;
-    actor.context.memory.ended(&actor.key);
-    Ok(())
+    store.update(stored, jiff::Timestamp::now()).await.map_err(Into::into)
 }
 
 /// Deletes the oldest records beyond the limit, now that a revision has ended. (Helm prunes before it creates the next revision, and so
