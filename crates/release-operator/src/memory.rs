@@ -264,7 +264,7 @@ impl Memory {
     /// Takes what is untold, and of which generation. What was said of an earlier object of the name is dropped.
     pub fn take_untold(&self, key: &Key, uid: &str) -> Option<(i64, Report)> {
         let (of, generation, report) = self.with(key, |known| known.untold.take())?;
-        (of == uid).then(|| (generation, *report))
+        (of == uid).then_some((generation, *report))
     }
 
     /// What is known of the newest revision.

@@ -148,7 +148,7 @@ async fn stages(
                 return Ok(Some(waiting));
             }
             service_kit::failpoint!("release.after-pre-hooks");
-            let (before, applied) = apply_all(actor, stored, checked, earlier).await?;
+            let (before, applied) = apply_all(actor, checked, earlier).await?;
             *looks = applied;
             before
         }
@@ -181,7 +181,6 @@ async fn stages(
 /// if that lasts.
 async fn apply_all(
     actor: &Actor<'_>,
-    stored: &Stored,
     checked: Vec<objects::Checked>,
     mut earlier: Vec<Earlier>,
 ) -> Result<(Option<Stored>, Option<Vec<Look>>), ActError> {
