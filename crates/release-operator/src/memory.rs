@@ -44,6 +44,18 @@ struct Failures {
     last: Instant,
 }
 
+/// What looks came to that is told together with the next one.
+pub struct Untold {
+    /// The object's UID.
+    pub uid: String,
+    /// Its generation.
+    pub generation: i64,
+    /// When the first of the looks was.
+    pub since: Instant,
+    /// What they came to.
+    pub report: Report,
+}
+
 #[derive(Default)]
 struct Remembered {
     backoff: Option<Backoff>,
@@ -59,8 +71,7 @@ struct Remembered {
     at_rest: Option<(Instant, Vec<ObjectRef>)>,
     /// The newest version of each workload that a look has seen, by its UID.
     seen: Vec<(String, u64)>,
-    /// What a look at the object of that UID and generation came to, which is told together with the next one.
-    untold: Option<(String, i64, Box<Report>)>,
+    untold: Option<Box<Untold>>,
     released: Option<Arc<Released>>,
     status: Option<(u64, FluxHelmReleaseStatus)>,
     asked: Vec<(Ask, oneshot::Sender<()>)>,
@@ -256,15 +267,15 @@ impl Memory {
         self.with(key, |known| known.seen.iter().any(|(seen, newest)| seen == uid && *newest >= version))
     }
 
-    /// Keeps what a look at a generation of the object came to, for the next look to tell.
-    pub fn keeps(&self, key: &Key, uid: &str, generation: i64, report: Report) {
-        self.with(key, |known| known.untold = Some((uid.to_owned(), generation, Box::new(report))));
+    /// Keeps what looks came to, for the next one to tell.
+    pub fn keeps(&self, key: &Key, untold: Untold) {
+        self.with(key, |known| known.untold = Some(Box::new(untold)));
     }
 
-    /// Takes what is untold, and of which generation. What was said of an earlier object of the name is dropped.
-    pub fn take_untold(&self, key: &Key, uid: &str) -> Option<(i64, Report)> {
-        let (of, generation, report) = self.with(key, |known| known.untold.take())?;
-        (of == uid).then_some((generation, *report))
+    /// Takes what is untold. What was said of an earlier object of the name is dropped.
+    pub fn take_untold(&self, key: &Key, uid: &str) -> Option<Untold> {
+        let untold = self.with(key, |known| known.untold.take())?;
+        (untold.uid == uid).then_some(*untold)
     }
 
     /// What is known of the newest revision.
@@ -368,10 +379,14 @@ mod tests {
     fn what_is_untold_is_told_of_the_same_object() {
         let memory = Memory::default();
         let key = ("dev".to_owned(), "web".to_owned());
-        memory.keeps(&key, "a", 3, Report::default());
-        assert_eq!(memory.take_untold(&key, "a").map(|(generation, _)| generation), Some(3));
+        let keep = || {
+            let (since, report) = (Instant::now(), Report::default());
+            memory.keeps(&key, Untold { uid: "a".to_owned(), generation: 3, since, report });
+        };
+        keep();
+        assert_eq!(memory.take_untold(&key, "a").map(|untold| untold.generation), Some(3));
         assert!(memory.take_untold(&key, "a").is_none());
-        memory.keeps(&key, "a", 3, Report::default());
+        keep();
         assert!(memory.take_untold(&key, "b").is_none() && memory.take_untold(&key, "a").is_none());
     }
 

@@ -1,6 +1,6 @@
 //! Telling what a look came to: the status, if it says something new, and Events.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::core::Resource as _;
 use tracing::Instrument as _;
@@ -9,6 +9,7 @@ use super::report::{self, Report};
 use super::validate::{Identity, Object};
 use super::{Next, known_status};
 use crate::context::Context;
+use crate::memory::Untold;
 
 /// How long it is not told that a revision was made, while its workloads are on their way: most are there by then, and one status tells
 /// both. A person who asked is told at once.
@@ -30,28 +31,30 @@ impl Telling<'_> {
             return next;
         }
         let generation = self.object.meta().generation.unwrap_or(0);
-        // One moment, not one after the other.
-        let may_be_kept = may_be_kept && report.is_of_a_moment();
-        let report = match memory.take_untold(&key, uid) {
-            Some((of, untold)) if of == generation && report.done.is_none() => untold.followed_by(report),
+        let untold = |since, report| Untold { uid: uid.clone(), generation, since, report };
+        let now = match memory.take_untold(&key, uid) {
+            Some(before) if before.generation == generation && report.done.is_none() => {
+                untold(before.since, before.report.followed_by(report))
+            }
             // Two revisions are two Events, and what was dealt with is not what is asked for by now.
-            Some((of, untold)) => {
-                if !self.write(&untold, of).await {
-                    memory.keeps(&key, uid, of, untold);
+            Some(before) => {
+                if !self.write(&before.report, before.generation).await {
+                    memory.keeps(&key, before);
                     return Next::Retry;
                 }
-                report
+                untold(Instant::now(), report)
             }
-            None => report,
+            None => untold(Instant::now(), report),
         };
-        match next {
-            Next::After(delay) if may_be_kept => {
-                memory.keeps(&key, uid, generation, report);
-                Next::After(delay.min(MOMENT))
+        let left = MOMENT.checked_sub(now.since.elapsed());
+        match (next, left) {
+            (Next::After(delay), Some(left)) if may_be_kept && now.report.is_of_a_moment() => {
+                memory.keeps(&key, now);
+                Next::After(delay.min(left))
             }
-            _ if self.write(&report, generation).await => next,
+            _ if self.write(&now.report, generation).await => next,
             _ => {
-                memory.keeps(&key, uid, generation, report);
+                memory.keeps(&key, now);
                 Next::Retry
             }
         }
