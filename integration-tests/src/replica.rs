@@ -105,6 +105,21 @@ impl Replica {
         Ok(())
     }
 
+    /// Names the point at which it kills itself when it runs next; none without one.
+    pub fn arm(&mut self, failpoint: Option<&str>) {
+        self.service.set_env("WINDLASS_FAILPOINTS", failpoint);
+    }
+
+    /// Waits until it has ended by itself.
+    ///
+    /// # Errors
+    /// It still runs after that time.
+    pub async fn wait_exit(&mut self, deadline: Duration) -> anyhow::Result<()> {
+        self.service.wait_exit(deadline).await?;
+        self.state = State::Ended;
+        Ok(())
+    }
+
     /// Lets it run, whether it was frozen or had ended.
     ///
     /// # Errors

@@ -115,7 +115,7 @@ pub fn objects(before: &[Object], after: &[Object], namespace: &str) -> Manifest
     ManifestDiff { objects, truncated: budget.spent }
 }
 
-/// Identity, and the how-manieth of it: hooks of several events may share one.
+/// Identity, and which of its occurrences: hooks of several events may share one.
 type Key<'a> = ([&'a str; 4], usize);
 
 fn keyed<'a>(objects: &'a [Object], namespace: &'a str) -> Vec<(Key<'a>, &'a Object)> {

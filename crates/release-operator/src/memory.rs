@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crds::FluxHelmReleaseStatus;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_apply::ObjectRef;
 use tokio::sync::oneshot;
 
@@ -19,7 +20,7 @@ const ROLLOUT: Duration = Duration::from_secs(30 * 60);
 /// Traces remembered for each object: those of its content and of its chart, and the ones before.
 const FOLLOWED: usize = 4;
 
-/// Workloads of one release whose versions are remembered; of more than these some wake a look for nothing.
+/// Objects of one release whose versions are remembered; of more than these some wake a look for nothing.
 const SEEN: usize = 256;
 
 /// What a person asked for by an RPC.
@@ -69,7 +70,7 @@ struct Remembered {
     applies_again: bool,
     /// Objects that were ready then, and of which nothing tells when they change.
     at_rest: Option<(Instant, Vec<ObjectRef>)>,
-    /// The newest version of each workload that a look has seen, by its UID.
+    /// The newest version of each object that a look has seen, by its UID.
     seen: Vec<(String, u64)>,
     untold: Option<Box<Untold>>,
     released: Option<Arc<Released>>,
@@ -249,8 +250,9 @@ impl Memory {
         })
     }
 
-    /// Notes that a look knows what a workload is at this version: it applied it, or read it.
-    pub fn sees(&self, key: &Key, uid: &str, version: u64) {
+    /// Notes that a look knows what an object is at this version: it applied it, or read it.
+    pub fn sees(&self, key: &Key, object: &ObjectMeta) {
+        let Some((uid, version)) = version_of(object) else { return };
         self.with(key, |known| match known.seen.iter_mut().find(|(seen, _)| seen == uid) {
             Some((_, newest)) => *newest = version.max(*newest),
             None => {
@@ -262,8 +264,9 @@ impl Memory {
         });
     }
 
-    /// Whether a look knows the workload at this version or a later one.
-    pub fn has_seen(&self, key: &Key, uid: &str, version: u64) -> bool {
+    /// Whether a look knows the object at this version or a later one.
+    pub fn has_seen(&self, key: &Key, object: &ObjectMeta) -> bool {
+        let Some((uid, version)) = version_of(object) else { return false };
         self.with(key, |known| known.seen.iter().any(|(seen, newest)| seen == uid && *newest >= version))
     }
 
@@ -327,6 +330,11 @@ impl Memory {
     }
 }
 
+/// An object's UID and resource version.
+fn version_of(object: &ObjectMeta) -> Option<(&str, u64)> {
+    Some((object.uid.as_deref()?, object.resource_version.as_deref()?.parse().ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -367,11 +375,17 @@ mod tests {
     fn a_workload_is_seen_until_it_has_a_newer_version() {
         let memory = Memory::default();
         let key = ("dev".to_owned(), "web".to_owned());
-        memory.sees(&key, "a", 7);
-        memory.sees(&key, "a", 5);
-        let seen = |uid: &str, version| memory.has_seen(&key, uid, version);
+        let object = |uid: &str, version: u64| ObjectMeta {
+            uid: Some(uid.to_owned()),
+            resource_version: Some(version.to_string()),
+            ..ObjectMeta::default()
+        };
+        memory.sees(&key, &object("a", 7));
+        memory.sees(&key, &object("a", 5));
+        let seen = |uid: &str, version| memory.has_seen(&key, &object(uid, version));
         assert_eq!((seen("a", 6), seen("a", 7), seen("a", 8), seen("b", 1)), (true, true, false, false));
-        (0..SEEN as u64).for_each(|uid| memory.sees(&key, &format!("w{uid}"), 1));
+        assert!(!memory.has_seen(&key, &ObjectMeta::default()));
+        (0..SEEN).for_each(|uid| memory.sees(&key, &object(&format!("w{uid}"), 1)));
         assert_eq!((seen("a", 7), seen("w0", 1), seen("w255", 1)), (false, false, true));
     }
 

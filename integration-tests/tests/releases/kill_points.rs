@@ -10,7 +10,7 @@ use crate::setup::{SOON, Setup, release};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_at_any_step_changes_nothing_in_the_end() -> anyhow::Result<()> {
     let mut setup = Setup::start().await?;
-    setup.bed.kubectl(&["create", "namespace", "dev"]).await?;
+    setup.0.bed.kubectl(&["create", "namespace", "dev"]).await?;
     let installs = [
         "release.after-finalizer",
         "release.after-crd",
@@ -28,7 +28,7 @@ async fn a_kill_at_any_step_changes_nothing_in_the_end() -> anyhow::Result<()> {
         setup.wait_history("dev", &name, &["1 deployed parts-0.1.0 Install complete"]).await?;
         if *point == "release.after-finalizer" {
             // So that the next point is reached: the definition stays, as Helm leaves it.
-            setup.bed.kubectl(&["delete", "crd", "things.example.org"]).await?;
+            setup.0.bed.kubectl(&["delete", "crd", "things.example.org"]).await?;
         }
     }
     let upgrades = [
@@ -60,7 +60,7 @@ async fn a_kill_at_any_step_changes_nothing_in_the_end() -> anyhow::Result<()> {
         let last = format!("{revision} deployed parts-0.1.0 Upgrade complete");
         ensure!(history.last() == Some(&last), "{point}: {history:?}");
         ensure!(setup.exists(&["service", "k0-b", "-n", "dev"]).await? == second, "{point}: the Service");
-        let map = setup.json(&["get", "configmap", "k0-a", "-n", "dev"]).await?;
+        let map = setup.0.json(&["get", "configmap", "k0-a", "-n", "dev"]).await?;
         ensure!(map["data"]["number"] == n.to_string().as_str(), "{point}: {map}");
     }
     for (index, point) in
@@ -69,8 +69,8 @@ async fn a_kill_at_any_step_changes_nothing_in_the_end() -> anyhow::Result<()> {
             .enumerate()
     {
         let name = format!("k{}", index + 1);
-        setup.operator.terminate(SOON).await?;
-        setup.bed.kubectl(&["delete", "fhr", &name, "-n", "dev", "--wait=false"]).await?;
+        setup.0.operator_mut().terminate().await?;
+        setup.0.bed.kubectl(&["delete", "fhr", &name, "-n", "dev", "--wait=false"]).await?;
         restart_killed(&mut setup, point).await?;
         setup.wait_gone(&["fhr", &name, "-n", "dev"]).await.with_context(|| (*point).to_owned())?;
         ensure!(setup.history("dev", &name).await?.is_empty(), "{point}: records are left");
@@ -78,7 +78,7 @@ async fn a_kill_at_any_step_changes_nothing_in_the_end() -> anyhow::Result<()> {
     }
     killed_while_a_failure_is_taken_back(&mut setup).await?;
     killed_while_taking_over_from_helm_3(&mut setup).await?;
-    setup.bed.stop().await
+    setup.0.bed.stop().await
 }
 
 async fn killed_while_a_failure_is_taken_back(setup: &mut Setup) -> anyhow::Result<()> {
@@ -89,7 +89,7 @@ async fn killed_while_a_failure_is_taken_back(setup: &mut Setup) -> anyhow::Resu
             );
             release("dev", name, &spec)
         };
-        setup.bed.kubectl_apply(&object(80)).await?;
+        setup.0.bed.kubectl_apply(&object(80)).await?;
         setup.wait_ready("dev", name, "True", "ReleaseReady").await?;
         killed_at(setup, point, &object(0)).await?;
         setup.wait_ready("dev", name, "False", "Stalled").await?;
@@ -98,7 +98,7 @@ async fn killed_while_a_failure_is_taken_back(setup: &mut Setup) -> anyhow::Resu
         let as_told =
             history.len() == 3 && history.iter().zip(begins).all(|(line, begin)| line.starts_with(begin));
         ensure!(as_told, "{point}: {history:?}");
-        let service = setup.json(&["get", "service", &format!("{name}-b"), "-n", "dev"]).await?;
+        let service = setup.0.json(&["get", "service", &format!("{name}-b"), "-n", "dev"]).await?;
         ensure!(service["spec"]["ports"][0]["port"] == 80, "{point}: {service}");
     }
     Ok(())
@@ -106,9 +106,9 @@ async fn killed_while_a_failure_is_taken_back(setup: &mut Setup) -> anyhow::Resu
 
 /// What helm 3 wrote is handed to the release's field manager before it is applied.
 async fn killed_while_taking_over_from_helm_3(setup: &mut Setup) -> anyhow::Result<()> {
-    let chart = setup.worktree.path().join("charts/parts").display().to_string();
+    let chart = setup.0.worktree.path().join("charts/parts").display().to_string();
     let install = ["install", "h0", &chart, "-n", "dev", "--no-hooks", "--skip-crds"];
-    setup.bed.tool("helm3")?.args(install).run().await?;
+    setup.0.bed.tool("helm3")?.args(install).run().await?;
     let object =
         release("dev", "h0", "{chartGitPath: parts, releaseName: h0, values: {number: 2, second: false}}");
     killed_at(setup, "apply.after-take-over", &object).await?;
@@ -120,7 +120,7 @@ async fn killed_while_taking_over_from_helm_3(setup: &mut Setup) -> anyhow::Resu
             &["1 superseded parts-0.1.0 Install complete", "2 deployed parts-0.1.0 Upgrade complete"],
         )
         .await?;
-    let map = setup.json(&["get", "configmap", "h0-a", "-n", "dev", "--show-managed-fields"]).await?;
+    let map = setup.0.json(&["get", "configmap", "h0-a", "-n", "dev", "--show-managed-fields"]).await?;
     let managers: Vec<_> = map["metadata"]["managedFields"].as_array().into_iter().flatten().collect();
     let all_applied =
         managers.iter().all(|owner| owner["manager"] == "helm" && owner["operation"] == "Apply");
@@ -134,16 +134,17 @@ async fn killed_while_taking_over_from_helm_3(setup: &mut Setup) -> anyhow::Resu
 
 /// Applies an object, lets the operator die at the point, and starts it again.
 async fn killed_at(setup: &mut Setup, point: &str, object: &str) -> anyhow::Result<()> {
-    setup.operator.terminate(SOON).await?;
-    setup.bed.kubectl_apply(object).await?;
+    setup.0.operator_mut().terminate().await?;
+    setup.0.bed.kubectl_apply(object).await?;
     restart_killed(setup, point).await
 }
 
 async fn restart_killed(setup: &mut Setup, point: &str) -> anyhow::Result<()> {
-    setup.operator.set_env("WINDLASS_FAILPOINTS", Some(point));
-    setup.operator.start().await?;
-    setup.operator.wait_exit(SOON).await.with_context(|| format!("the point {point} was not reached"))?;
-    setup.operator.set_env("WINDLASS_FAILPOINTS", None);
-    setup.operator.start().await?;
-    setup.operator.wait_ready(SOON).await
+    let operator = setup.0.operator_mut();
+    operator.arm(Some(point));
+    operator.run().await?;
+    operator.wait_exit(SOON).await.with_context(|| format!("the point {point} was not reached"))?;
+    operator.arm(None);
+    operator.run().await?;
+    operator.service().wait_ready(SOON).await
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 use integration_tests::eventually;
-use serde_json::Value;
+use serde_json::json;
 
 use crate::setup::{SOON, Setup, namespace, release};
 
@@ -16,11 +16,11 @@ async fn a_release_lives_as_git_says() -> anyhow::Result<()> {
     bad_input_is_named_and_stops_nothing(&setup).await.context("bad input")?;
     grpc_tells_the_same(&setup).await.context("gRPC")?;
     only_a_deliberate_deletion_purges(&setup).await.context("deletion")?;
-    setup.bed.stop().await
+    setup.0.bed.stop().await
 }
 
 async fn upgrades_follow_values_and_chart(setup: &Setup) -> anyhow::Result<()> {
-    let tree = &setup.worktree;
+    let tree = &setup.0.worktree;
     tree.write("namespaces/dev.yaml", namespace("dev"))?;
     tree.write("releases/web.yaml", release("dev", "web", "{chartGitPath: web, values: {replicaCount: 1}}"))?;
     tree.write("releases/parts.yaml", release("dev", "parts", "{chartGitPath: parts, releaseName: parts}"))?;
@@ -43,12 +43,12 @@ async fn upgrades_follow_values_and_chart(setup: &Setup) -> anyhow::Result<()> {
     let twice = ["1 superseded web-0.1.0 Install complete", "2 deployed web-0.1.0 Upgrade complete"];
     setup.wait_history("dev", "dev-web", &twice).await?;
     setup.wait_ready("dev", "web", "True", "ReleaseReady").await?;
-    let values = setup.bed.helm(&["get", "values", "dev-web", "-n", "dev", "-o", "json"]).await?;
+    let values = setup.0.bed.helm(&["get", "values", "dev-web", "-n", "dev", "-o", "json"]).await?;
     ensure!(values.trim() == r#"{"replicaCount":2}"#, "{values}");
     let parts = ["1 superseded parts-0.1.0 Install complete", "2 deployed parts-0.1.0 Upgrade complete"];
     setup.wait_history("dev", "parts", &parts).await?;
     ensure!(!setup.exists(&["service", "parts-b", "-n", "dev"]).await?, "what left the chart is deleted");
-    let map = setup.json(&["get", "configmap", "parts-a", "-n", "dev", "--show-managed-fields"]).await?;
+    let map = setup.0.json(&["get", "configmap", "parts-a", "-n", "dev", "--show-managed-fields"]).await?;
     ensure!(
         map["data"]["number"] == "2" && map["metadata"]["managedFields"][0]["manager"] == "helm",
         "{map}"
@@ -64,7 +64,7 @@ async fn upgrades_follow_values_and_chart(setup: &Setup) -> anyhow::Result<()> {
     // Several looks later both are still so: nothing changed, and a chart's change is nothing to another's release.
     eventually(SOON, "Events of what was done", async || {
         let reasons = ["get", "events", "-n", "dev", "-o", "jsonpath={.items[*].reason}"];
-        let events = setup.bed.kubectl(&reasons).await?;
+        let events = setup.0.bed.kubectl(&reasons).await?;
         ensure!(events.contains("Installed") && events.contains("Upgraded"), "{events}");
         Ok(())
     })
@@ -73,11 +73,11 @@ async fn upgrades_follow_values_and_chart(setup: &Setup) -> anyhow::Result<()> {
 }
 
 async fn helm_works_on_it_and_git_wins(setup: &Setup) -> anyhow::Result<()> {
-    let list = setup.bed.helm(&["list", "-n", "dev", "-o", "json"]).await?;
+    let list = setup.0.bed.helm(&["list", "-n", "dev", "-o", "json"]).await?;
     ensure!(list.contains(r#""name":"dev-web""#) && list.contains(r#""status":"deployed""#), "{list}");
-    let notes = setup.bed.helm(&["get", "notes", "dev-web", "-n", "dev"]).await?;
+    let notes = setup.0.bed.helm(&["get", "notes", "dev-web", "-n", "dev"]).await?;
     ensure!(notes.contains("Get the application URL"), "{notes}");
-    setup.bed.helm(&["rollback", "dev-web", "1", "-n", "dev"]).await?;
+    setup.0.bed.helm(&["rollback", "dev-web", "1", "-n", "dev"]).await?;
     // It is shown, and left so until the object says otherwise.
     let shown = setup.wait_ready("dev", "web", "False", "RolledBackByHelm").await?;
     ensure!(
@@ -85,7 +85,7 @@ async fn helm_works_on_it_and_git_wins(setup: &Setup) -> anyhow::Result<()> {
         "{shown}"
     );
     let undo = r#"{"spec": {"driftDetection": {"mode": "correct"}}}"#;
-    setup.bed.kubectl(&["patch", "fhr", "web", "-n", "dev", "--type=merge", "-p", undo]).await?;
+    setup.0.bed.kubectl(&["patch", "fhr", "web", "-n", "dev", "--type=merge", "-p", undo]).await?;
     let end = [
         "1 superseded web-0.1.0 Install complete",
         "2 superseded web-0.1.0 Upgrade complete",
@@ -95,17 +95,17 @@ async fn helm_works_on_it_and_git_wins(setup: &Setup) -> anyhow::Result<()> {
     ];
     setup.wait_history("dev", "dev-web", &end).await?;
     setup.wait_ready("dev", "web", "True", "ReleaseReady").await?;
-    let live = setup.json(&["get", "deployment", "dev-web", "-n", "dev"]).await?;
+    let live = setup.0.json(&["get", "deployment", "dev-web", "-n", "dev"]).await?;
     ensure!(live["spec"]["replicas"] == 2, "{}", live["spec"]);
-    let test = setup.bed.helm(&["test", "dev-web", "-n", "dev", "--timeout", "60s"]).await?;
+    let test = setup.0.bed.helm(&["test", "dev-web", "-n", "dev", "--timeout", "60s"]).await?;
     ensure!(test.contains("Succeeded"), "{test}");
-    setup.bed.helm(&["uninstall", "dev-web", "-n", "dev"]).await?;
+    setup.0.bed.helm(&["uninstall", "dev-web", "-n", "dev"]).await?;
     // Deleted by hand only: git still says that it is to be there.
     setup.wait_history("dev", "dev-web", &["1 deployed web-0.1.1 Install complete"]).await
 }
 
 async fn bad_input_is_named_and_stops_nothing(setup: &Setup) -> anyhow::Result<()> {
-    let bed = &setup.bed;
+    let bed = &setup.0.bed;
     bed.kubectl(&["create", "namespace", "bad"]).await?;
     let refused = bed
         .tool("kubectl")?
@@ -147,7 +147,7 @@ async fn bad_input_is_named_and_stops_nothing(setup: &Setup) -> anyhow::Result<(
         let message = setup.wait_ready("bad", name, "False", reason).await?;
         ensure!(message.contains(text), "{name}: {message}");
     }
-    let map = setup.json(&["get", "configmap", "taken-a", "-n", "bad"]).await?;
+    let map = setup.0.json(&["get", "configmap", "taken-a", "-n", "bad"]).await?;
     ensure!(map["metadata"]["labels"].is_null(), "an object of somebody else was touched: {map}");
     ensure!(
         !setup.exists(&["configmap", "taken-kept", "-n", "bad"]).await?,
@@ -207,27 +207,22 @@ async fn bad_input_is_named_and_stops_nothing(setup: &Setup) -> anyhow::Result<(
 }
 
 async fn grpc_tells_the_same(setup: &Setup) -> anyhow::Result<()> {
-    let address = setup.operator_grpc.to_string();
-    let call = async |method: &str, body: &str| {
-        let method = format!("windlass.release.v1.ReleaseService/{method}");
-        let text = setup.bed.grpcurl(&["-plaintext", "-d", body, &address, &method]).await?;
-        anyhow::Ok(serde_json::from_str::<Value>(&text)?)
-    };
-    let all = call("ListReleases", r#"{"namespace": "dev"}"#).await?;
+    let parts = json!({"namespace": "dev", "name": "parts"});
+    let all = setup.0.call("ListReleases", &json!({"namespace": "dev"})).await?;
     let names: Vec<_> =
         all["releases"].as_array().into_iter().flatten().map(|release| &release["releaseName"]).collect();
     ensure!(names == ["parts", "dev-web"], "{all}");
-    let one = call("GetRelease", r#"{"namespace": "dev", "name": "parts"}"#).await?;
+    let one = setup.0.call("GetRelease", &parts).await?;
     ensure!(one["values"]["number"] == 2 && one["history"][0]["action"] == "upgrade", "{one}");
-    let history = call("GetHistory", r#"{"namespace": "dev", "name": "parts"}"#).await?;
+    let history = setup.0.call("GetHistory", &parts).await?;
     ensure!(history["revisions"][0]["description"] == "Upgrade complete", "{history}");
-    let looked = call("Reconcile", r#"{"namespace": "dev", "name": "parts"}"#).await?;
+    let looked = setup.0.call("Reconcile", &parts).await?;
     ensure!(looked["release"]["revision"] == 2, "{looked}");
     Ok(())
 }
 
 async fn only_a_deliberate_deletion_purges(setup: &Setup) -> anyhow::Result<()> {
-    let bed = &setup.bed;
+    let bed = &setup.0.bed;
     bed.kubectl(&["delete", "fhr", "good", "-n", "bad"]).await?;
     setup.wait_gone(&["configmap", "good-a", "-n", "bad"]).await?;
     ensure!(
@@ -237,7 +232,7 @@ async fn only_a_deliberate_deletion_purges(setup: &Setup) -> anyhow::Result<()> 
     ensure!(setup.history("bad", "good").await?.is_empty(), "records are left");
 
     // Somebody else's release: its name alone gives no right to it. As it is asked for, it is adopted, and goes with its object.
-    let web = setup.worktree.path().join("charts/web").display().to_string();
+    let web = setup.0.worktree.path().join("charts/web").display().to_string();
     bed.helm(&["install", "foreign", &web, "-n", "bad", "--set", "replicaCount=0"]).await?;
     let installed = setup.history("bad", "foreign").await?;
     bed.kubectl_apply(&release("bad", "adopts", "{chartGitPath: broken, releaseName: foreign}")).await?;

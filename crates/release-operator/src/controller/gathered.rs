@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 use std::hash::Hash;
-use std::pin::Pin;
 use std::time::Duration;
 
+use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, stream};
 use tokio_util::time::DelayQueue;
 
@@ -18,14 +18,14 @@ where
     T: Clone + Eq + Hash + Send + 'static,
 {
     let gathering =
-        Gathering { items: Some(Box::pin(items)), waiting: DelayQueue::new(), known: HashSet::new(), delay };
+        Gathering { items: items.fuse().boxed(), waiting: DelayQueue::new(), known: HashSet::new(), delay };
     stream::unfold(gathering, async |mut gathering| Some((gathering.next().await?, gathering)))
 }
 
 struct Gathering<T> {
-    items: Option<Pin<Box<dyn Stream<Item = T> + Send>>>,
+    items: BoxStream<'static, T>,
     waiting: DelayQueue<T>,
-    /// Those that wait.
+    /// Those that wait: as many as there are different items.
     known: HashSet<T>,
     delay: Duration,
 }
@@ -39,24 +39,14 @@ impl<T: Clone + Eq + Hash> Gathering<T> {
                     self.known.remove(&due);
                     return Some(due);
                 }
-                item = next_of(&mut self.items), if self.items.is_some() => match item {
-                    Some(item) => {
-                        if self.known.insert(item.clone()) {
-                            self.waiting.insert(item, self.delay);
-                        }
+                Some(item) = self.items.next() => {
+                    if self.known.insert(item.clone()) {
+                        self.waiting.insert(item, self.delay);
                     }
-                    None => self.items = None,
-                },
+                }
                 else => return None,
             }
         }
-    }
-}
-
-async fn next_of<T>(items: &mut Option<Pin<Box<dyn Stream<Item = T> + Send>>>) -> Option<T> {
-    match items {
-        Some(items) => items.next().await,
-        None => None,
     }
 }
 

@@ -17,7 +17,6 @@ use super::{Wake, wakes};
 use crate::catalog::ValuesObject;
 use crate::context::{Context, Key};
 use crate::names::{MANAGED_BY, RELEASE_NAME, RELEASE_NAMESPACE};
-use crate::reconcile::act::version_of;
 
 /// How long a look waits for more changes of a workload: a controller that deals with one writes several times.
 const GATHER: Duration = Duration::from_millis(100);
@@ -114,10 +113,7 @@ where
         .touched_objects()
         .filter_map(|event| future::ready(logged(&K::plural(&()), event)))
         .flat_map(move |workload| {
-            let is_news = |key: &Key| {
-                version_of(&workload.metadata)
-                    .is_none_or(|(uid, version)| !context.memory.has_seen(key, uid, version))
-            };
+            let is_news = |key: &Key| !context.memory.has_seen(key, &workload.metadata);
             wakes(owner(&workload.metadata, &context).filter(is_news).into_iter().collect())
         });
     gathered(wakes, GATHER)

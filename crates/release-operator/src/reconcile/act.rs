@@ -20,7 +20,7 @@ use kube_apply::{Applier, ApplyError, ObjectRef};
 
 pub use complete::{cancel, resume, supersede};
 pub use hooks::has_ended;
-pub use objects::{AT_ONCE, apply_again, is_helm, sees, version_of};
+pub use objects::{AT_ONCE, apply_again, is_helm};
 pub use purge::{Purged, purge};
 pub use revision::{NewRevision, make, render, rollback};
 pub use tests::test;

@@ -73,7 +73,8 @@ async fn looks(actor: &Actor<'_>, released: &Released) -> Result<Vec<Look>, Heal
     let memory = &actor.context.memory;
     let at_rest = memory.at_rest(&actor.key, actor.context.settings.resync / 2);
     let looks = health::health(&actor.applier, released, &at_rest).await?;
-    looks.iter().filter_map(|look| look.live.as_ref()).for_each(|live| act::sees(actor, live));
+    let read = looks.iter().filter_map(|look| look.live.as_ref());
+    read.for_each(|live| memory.sees(&actor.key, &live.metadata));
     if at_rest.is_empty() {
         memory.rest(&actor.key, health::at_rest(&looks));
     }

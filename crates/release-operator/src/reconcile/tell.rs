@@ -46,9 +46,8 @@ impl Telling<'_> {
             }
             None => untold(Instant::now(), report),
         };
-        let left = MOMENT.checked_sub(now.since.elapsed());
-        match (next, left) {
-            (Next::After(delay), Some(left)) if may_be_kept && now.report.is_of_a_moment() => {
+        match (next, left(&now.report, now.since.elapsed())) {
+            (Next::After(delay), Some(left)) if may_be_kept => {
                 memory.keeps(&key, now);
                 Next::After(delay.min(left))
             }
@@ -82,5 +81,34 @@ impl Telling<'_> {
             context.cluster.publish(identity, notice.warning, notice.reason, notice.note).await;
         }
         true
+    }
+}
+
+/// How much longer it is kept; nothing when it is to be told. Of one moment for all looks at a revision, not of one for each.
+fn left(report: &Report, kept_for: Duration) -> Option<Duration> {
+    let left = MOMENT.checked_sub(kept_for).filter(|left| !left.is_zero());
+    left.filter(|_| report.is_of_a_moment())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::report::{Done, PROGRESSING, Verdict};
+    use super::*;
+
+    #[test]
+    fn what_is_on_its_way_is_told_after_one_moment() {
+        let moving = || Report::reconciling(Verdict::new(Some(false), PROGRESSING, "0 of 1"));
+        let made = || Report { done: Some(Done::Installed), ..moving() };
+        let ready = Report::settled(Verdict::new(Some(true), "ReleaseReady", "all there"));
+        let millis = Duration::from_millis;
+        let check = |report: &Report, kept_for: u64, expected: Option<u64>| {
+            assert_eq!(left(report, millis(kept_for)), expected.map(millis), "after {kept_for} ms");
+        };
+        check(&made(), 0, Some(1000));
+        check(&made().followed_by(moving()), 400, Some(600));
+        check(&made().followed_by(moving()), 1000, None);
+        check(&made().followed_by(moving()), 5000, None);
+        check(&made().followed_by(ready), 0, None);
+        check(&moving(), 0, None);
     }
 }

@@ -81,8 +81,8 @@ async fn what_is_pushed_later_is_found_and_what_is_gone_is_remembered() -> anyho
     let other = chart(&registry.oci("charts"), "web", "1.0.0");
     registry.end();
     let fetched = charts.fetch(&web, None, Freshness::Now).await?;
-    let warning = fetched.trouble.unwrap();
-    assert!(warning.contains("cannot be reached") && warning.contains("version 1.1.0"), "{warning}");
+    let trouble = fetched.trouble.unwrap();
+    assert!(trouble.contains("cannot be reached") && trouble.contains("version 1.1.0"), "{trouble}");
     assert!(fetched.revision.starts_with("1.1.0@sha256:"));
     fault(charts.fetch(&other, None, HOUR).await, true);
     Ok(())

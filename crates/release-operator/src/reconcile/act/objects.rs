@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
-use kube::api::{DynamicObject, ObjectMeta};
+use kube::api::DynamicObject;
 use kube_apply::drift::{Stated, states};
 use kube_apply::{ApplyError, ApplyOptions, ObjectRef, has_readiness};
 
@@ -123,7 +123,7 @@ async fn apply_one(actor: &Actor<'_>, checked: Checked) -> Result<Option<Look>, 
     let has_readiness = has_readiness(&checked.object.identity);
     let look = |object, live: DynamicObject| {
         // What the API server tells of this very write is no news.
-        sees(actor, &live);
+        actor.context.memory.sees(&actor.key, &live.metadata);
         has_readiness.then(|| Look::at(object, Some(live), namespace))
     };
     if let Some(live) = checked.applied {
@@ -158,19 +158,6 @@ async fn apply_one(actor: &Actor<'_>, checked: Checked) -> Result<Option<Look>, 
         }
         Err(error) => Err(error.into()),
     }
-}
-
-/// Notes the version of an object that a look knows.
-pub fn sees(actor: &Actor<'_>, live: &DynamicObject) {
-    if let Some((uid, version)) = version_of(&live.metadata) {
-        actor.context.memory.sees(&actor.key, uid, version);
-    }
-}
-
-/// An object's UID and resource version.
-pub fn version_of(metadata: &ObjectMeta) -> Option<(&str, u64)> {
-    let version = metadata.resource_version.as_deref()?.parse().ok()?;
-    Some((metadata.uid.as_deref()?, version))
 }
 
 /// Whether the field manager is one of Helm's own writers.
