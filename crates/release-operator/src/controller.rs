@@ -20,7 +20,7 @@ use kube::runtime::controller::{Action, Config, applier};
 use kube::runtime::reflector::{self, ObjectRef, Store, store};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client};
-use service_kit::{BoxError, Readiness};
+use service_kit::{BoxError, Readiness, ended_unlisted};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -68,7 +68,7 @@ pub struct Inputs {
 pub async fn run(inputs: Inputs, context: Arc<Context>, shutdown: CancellationToken) -> Result<(), BoxError> {
     let Inputs { client, writer, changes, asked, wake: waker, workers, readiness } = inputs;
     let (objects, joined) = (context.objects.clone(), readiness.clone());
-    let too_early = ended_unlisted(&context, &shutdown);
+    let too_early = ended_unlisted(objects.clone(), shutdown.clone());
     let all = stream::select_all([
         own(&client, writer, readiness.clone(), context.clone()).boxed(),
         charts(changes, context.clone()).boxed(),
@@ -100,15 +100,6 @@ pub async fn run(inputs: Inputs, context: Arc<Context>, shutdown: CancellationTo
         () = looks => Ok(()),
         () = too_early => Ok(()),
         () = shares::divide(&context, waker, &joined, shutdown.clone()) => Err("the group of replicas is not followed any more".into()),
-    }
-}
-
-/// Returns at a shutdown that comes before all objects are listed. No look is in flight then, and the workers, which wait for that, would
-/// wait for ever: the watch is followed no further.
-async fn ended_unlisted(context: &Context, shutdown: &CancellationToken) {
-    shutdown.cancelled().await;
-    if context.catalog.known().borrow().is_some() {
-        future::pending::<()>().await;
     }
 }
 

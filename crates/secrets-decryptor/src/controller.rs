@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use futures::{FutureExt as _, StreamExt as _};
+use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{Config, Controller, Error};
 use kube::runtime::events::{Recorder, Reporter};
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher;
 use kube::{Api, Client};
-use service_kit::{BoxError, chain};
+use service_kit::{BoxError, chain, ended_unlisted};
 use tokio_stream::wrappers::WatchStream;
 use tokio_util::sync::CancellationToken;
 
@@ -45,7 +45,7 @@ pub(crate) async fn run(
     let controller: Controller<Watched> =
         Controller::new(Api::all(client.clone()), watcher::Config::default());
     let store = controller.store();
-    let too_early = ended_unlisted(controller.store(), &shutdown);
+    let too_early = ended_unlisted(controller.store(), shutdown.clone());
     let secrets: Api<PartialObjectMeta<Secret>> = Api::all(client);
     let work = controller
         .with_config(Config::default().concurrency(CONCURRENCY))
@@ -55,7 +55,7 @@ pub(crate) async fn run(
             store.get(&same_name).map(|_| same_name)
         })
         .reconcile_all_on(WatchStream::from_changes(keys).map(drop))
-        .graceful_shutdown_on(shutdown.clone().cancelled_owned())
+        .graceful_shutdown_on(shutdown.cancelled_owned())
         .run(reconcile, retry, Arc::clone(&context))
         .for_each(|ended| {
             settle(ended, &context);
@@ -64,15 +64,6 @@ pub(crate) async fn run(
     tokio::select! {
         () = work => Ok(()),
         () = too_early => Ok(()),
-    }
-}
-
-/// Returns at a shutdown that comes before all objects are listed. Nothing is in flight then, and the controller, which waits for that,
-/// would wait for ever: its watch is followed no further.
-async fn ended_unlisted(store: Store<Watched>, shutdown: &CancellationToken) {
-    shutdown.cancelled().await;
-    if store.wait_until_ready().now_or_never().is_some() {
-        futures::future::pending::<()>().await;
     }
 }
 
